@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Do the numbers of memory control add up, and does everything get charged? */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyzers/view.h"
+#include "harness/base/util.h"
+
+#define NAME "accounting"
+#define SETTLE_NS (2 * WRING_NSEC_PER_SEC) /* memory.stat may be that late */
+#define MB(x) ((double)(x) / (1 << 20))
+
+/* Which classes could be judged at all. */
+struct judged { bool parts, hierarchy, monotonic, leftover, escape; };
+
+/* ---- parts against the whole ---- */
+
+static bool stat_at(struct wring_view *v, const char *subject, const char *key, int64_t t, int64_t *ret)
+{
+	return !wring_view_at(v, "memory.stat", subject, key, t, ret);
+}
+
+struct parts { int64_t current, anon, file, kernel, sock, swapcached, diff; };
+
+/* What the parts miss of current, at the sample at or after t. Swap cache that is not mapped is in
+ * neither anon nor file, so up to all of it may be missing. */
+static bool parts_at(struct wring_view *v, const char *subject, int64_t t, struct parts *p)
+{
+	int64_t hugetlb = 0, sum;
+
+	*p = (struct parts){ 0 };
+	if (wring_view_at(v, "memory", subject, "current", t, &p->current) ||
+	    !stat_at(v, subject, "anon", t, &p->anon) || !stat_at(v, subject, "file", t, &p->file) ||
+	    !stat_at(v, subject, "kernel", t, &p->kernel) || !stat_at(v, subject, "sock", t, &p->sock))
+		return false;
+	stat_at(v, subject, "swapcached", t, &p->swapcached);
+	stat_at(v, subject, "hugetlb", t, &hugetlb);
+	sum = p->anon + p->file + p->kernel + p->sock + hugetlb;
+	p->diff = p->current - sum;
+	if (p->diff > 0)
+		p->diff = p->diff > p->swapcached ? p->diff - p->swapcached : 0;
+	return true;
+}
+
+/* Was the group, or one above it, frozen? Where the steps are not recorded, all count. */
+static bool is_frozen(struct wring_view *v, const char *subject)
+{
+	const struct wring_events *e = wring_view_events(v);
+	bool any = false;
+
+	for (size_t i = 0; i < e->n; i++) {
+		char group[256];
+
+		if (strcmp(e->rows[i].kind, "step") || strcmp(e->rows[i].subject, "freeze") ||
+		    sscanf(e->rows[i].text, "%255s", group) != 1 || !strcmp(group, "done"))
+			continue;
+		any = true;
+		if (wring_group_within(subject, group) || wring_group_means(v, group, subject))
+			return true;
+	}
+	return !any;
+}
+
+/* The best agreement within two seconds of the mark: the statistics may come late. */
+static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark, struct parts *best)
+{
+	const struct wring_series *s = wring_view_series(v, "memory", subject, "current");
+	bool any = false;
+
+	for (size_t i = s ? wring_series_find(s, t_mark) : 0; s && i < s->n; i++) {
+		struct parts p;
+
+		if (any && s->t_ns[i] > t_mark + SETTLE_NS)
+			break;
+		if (!parts_at(v, subject, s->t_ns[i], &p))
+			continue;
+		if (!any || llabs(p.diff) < llabs(best->diff))
+			*best = p;
+		any = true;
+	}
+	return any;
+}
+
+static void judge_parts(struct wring_view *v, struct judged *j)
+{
+	const struct wring_sources *s = wring_view_sources(v);
+	int64_t t, tolerance = 2 * wring_view_tolerance(v); /* of the charge stocks, and of memory.stat */
+	struct parts worst = { 0 };
+	const char *where = NULL;
+
+	for (size_t n = 0; !wring_view_event_time(v, "mark", "frozen", n, &t); n++) {
+		for (size_t i = 0; i < s->n; i++) {
+			struct parts p;
+
+			if (strcmp(s->rows[i].sampler, "memory.stat") || !is_frozen(v, s->rows[i].subject) ||
+			    !best_parts(v, s->rows[i].subject, t, &p))
+				continue;
+			if (where && llabs(p.diff) <= llabs(worst.diff))
+				continue;
+			worst = p;
+			where = s->rows[i].subject;
+		}
+	}
+	if (!where)
+		return;
+	j->parts = true;
+	wring_metric(v, "unaccounted_bytes", "bytes", (double)llabs(worst.diff), "lower", "info");
+	wring_finding(v, NAME, "parts", llabs(worst.diff) > tolerance ? WRING_V_FAIL : WRING_PASS,
+		      (double)llabs(worst.diff), (double)tolerance, "bytes",
+		      "frozen %s: memory.current %.2fM, anon %.2fM + file %.2fM + kernel %.2fM + sock %.2fM (swap cache "
+		      "%.2fM may be in none): %+lld bytes apart, allowed 2 x 64 pages for each of %lld CPUs", where,
+		      MB(worst.current), MB(worst.anon), MB(worst.file), MB(worst.kernel), MB(worst.sock),
+		      MB(worst.swapcached), (long long)worst.diff, (long long)v->ncpu);
+}
+
+/* ---- a parent holds at least what its children hold ---- */
+
+static bool is_quiet(const char *mark)
+{
+	static const char *const quiet[] = {
+		"frozen", "drained", "cycle", "after-reclaim", "after-remount", "end",
+	};
+
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(quiet); i++)
+		if (!strcmp(mark, quiet[i]))
+			return true;
+	return false;
+}
+
+/* The smaller of the samples around t: what the child surely had, if it did not dip in between. */
+static bool surely_at(const struct wring_series *s, int64_t t, int64_t *ret)
+{
+	size_t i = wring_series_find(s, t);
+	bool has_after = i < s->n && s->t_ns[i] - t < SETTLE_NS;
+	bool has_before = i > 0 && t - s->t_ns[i - 1] < SETTLE_NS;
+
+	if (has_after)
+		*ret = s->v[i];
+	if (has_before && (!has_after || s->v[i - 1] < *ret))
+		*ret = s->v[i - 1];
+	/* one side alone may be older or newer than a large change */
+	return has_after && has_before;
+}
+
+static bool is_child(struct wring_view *v, const char *subject, const char *parent)
+{
+	const struct wring_sources *s = wring_view_sources(v);
+
+	if (!strcmp(subject, parent) || !wring_group_within(subject, parent))
+		return false;
+	for (size_t i = 0; i < s->n; i++) {
+		const char *mid = s->rows[i].subject;
+
+		if (!strcmp(s->rows[i].sampler, "memory") && strcmp(mid, parent) && strcmp(mid, subject) &&
+		    wring_group_within(mid, parent) && wring_group_within(subject, mid))
+			return false;
+	}
+	return true;
+}
+
+/* Sum over the children minus the parent; false when there is nothing to compare. */
+static bool excess_at(struct wring_view *v, const char *parent, int64_t t_mark, int64_t *ret)
+{
+	const struct wring_sources *s = wring_view_sources(v);
+	const struct wring_series *p = wring_view_series(v, "memory", parent, "current");
+	size_t at = p ? wring_series_find(p, t_mark) : 0;
+	int64_t sum = 0, n;
+	bool any = false;
+
+	if (!p || at == p->n)
+		return false;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct wring_series *c;
+
+		if (strcmp(s->rows[i].sampler, "memory") || !is_child(v, s->rows[i].subject, parent))
+			continue;
+		c = wring_view_series(v, "memory", s->rows[i].subject, "current");
+		if (!c || !surely_at(c, p->t_ns[at], &n))
+			continue;
+		sum += n;
+		any = true;
+	}
+	*ret = sum - p->v[at];
+	return any;
+}
+
+static void judge_hierarchy(struct wring_view *v, struct judged *j)
+{
+	const struct wring_events *e = wring_view_events(v);
+	const struct wring_sources *s = wring_view_sources(v);
+	int64_t worst = INT64_MIN, n, tolerance = wring_view_tolerance(v);
+	const char *where = "", *when = "";
+
+	for (size_t i = 0; i < e->n; i++) {
+		if (strcmp(e->rows[i].kind, "mark") || !is_quiet(e->rows[i].subject))
+			continue;
+		for (size_t k = 0; k < s->n; k++) {
+			if (strcmp(s->rows[k].sampler, "memory") ||
+			    !excess_at(v, s->rows[k].subject, e->rows[i].t_ns, &n) || n <= worst)
+				continue;
+			worst = n;
+			where = s->rows[k].subject;
+			when = e->rows[i].subject;
+		}
+	}
+	if (worst == INT64_MIN)
+		return;
+	j->hierarchy = true;
+	wring_finding(v, NAME, "hierarchy", worst > tolerance ? WRING_V_FAIL : WRING_PASS,
+		      worst > 0 ? (double)worst : 0, (double)tolerance, "bytes",
+		      "at the mark %s the children of %s hold %lld bytes %s than their parent, by memory.current",
+		      when, where, llabs(worst), worst > 0 ? "more" : "less");
+}
+
+/* ---- counters never go down ---- */
+
+struct drops { size_t n_keys, n_series; char first[200]; int64_t by, t_ns; };
+
+/* A group removed and made again counts from 0. */
+static bool is_made_between(struct wring_view *v, const char *subject, int64_t from, int64_t to)
+{
+	const struct wring_events *e = wring_view_events(v);
+
+	for (size_t i = 0; i < e->n; i++)
+		if (e->rows[i].t_ns >= from && e->rows[i].t_ns <= to && !strcmp(e->rows[i].kind, "group") &&
+		    wring_group_within(subject, e->rows[i].subject))
+			return true;
+	return false;
+}
+
+static void scan_series(struct wring_view *v, const struct wring_source_row *src, const char *key,
+			bool is_counter, struct drops *d)
+{
+	struct wring_series s = { 0 };
+
+	if (wring_store_series(v->store, v->run, src->sampler, src->subject, key, &s, NULL))
+		return;
+	d->n_series += s.n > 1;
+	for (size_t i = 0; i < s.n; i++) {
+		/* memory.stat is in bytes, pages' worth of them or counts: below zero is an underflow */
+		bool is_bad = s.v[i] < 0;
+		int64_t by = -s.v[i];
+
+		if (is_counter && i && s.v[i] < s.v[i - 1]) {
+			is_bad = !is_made_between(v, src->subject, s.t_ns[i - 1], s.t_ns[i]);
+			by = s.v[i - 1] - s.v[i];
+		}
+		if (!is_bad)
+			continue;
+		if (!d->n_keys++) {
+			snprintf(d->first, sizeof(d->first), "%s %s %s", src->sampler, src->subject, key);
+			d->by = by;
+			d->t_ns = s.t_ns[i];
+		}
+		break;
+	}
+	wring_series_done(&s);
+}
+
+static void scan_source(struct wring_view *v, const struct wring_source_row *src, struct drops *d)
+{
+	struct wring_names names = { 0 };
+
+	/* the loads' own figures are not the kernel's, and start again with each start of a load */
+	if (!strcmp(src->sampler, "load") || wring_store_source_keys(v->store, v->run, src->id, &names, NULL))
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		bool is_counter = names.kinds[i] == WRING_COUNTER;
+
+		/* a gauge by any name: nodes of the page cache that hold shadow entries */
+		if (!strcmp(names.rows[i], "workingset_nodes"))
+			is_counter = false;
+		if (is_counter || !strcmp(src->sampler, "memory.stat"))
+			scan_series(v, src, names.rows[i], is_counter, d);
+	}
+	wring_names_done(&names);
+}
+
+static void judge_monotonic(struct wring_view *v, struct judged *j)
+{
+	const struct wring_sources *s = wring_view_sources(v);
+	struct drops d = { 0 };
+
+	for (size_t i = 0; i < s->n; i++)
+		scan_source(v, &s->rows[i], &d);
+	if (!d.n_series)
+		return;
+	j->monotonic = true;
+	if (d.n_keys)
+		wring_finding(v, NAME, "monotonic", WRING_V_FAIL, (double)d.n_keys, 0, "keys",
+			      "%zu of %zu series went down although they count, or below zero; the first is %s, by %lld at "
+			      "%.3f s", d.n_keys, d.n_series, d.first, (long long)d.by, (double)d.t_ns / 1e9);
+	else
+		wring_finding(v, NAME, "monotonic", WRING_PASS, 0, 0, "keys",
+			      "none of %zu series went down although it counts, or below zero", d.n_series);
+}
+
+/* ---- nothing is left that nobody holds ---- */
+
+/* Was the scenario's root drained, with nothing started afterwards? */
+static bool is_drained(struct wring_view *v, int64_t t_removed)
+{
+	const struct wring_events *e = wring_view_events(v);
+	bool drained = false;
+
+	for (size_t i = 0; i < e->n && e->rows[i].t_ns <= t_removed; i++) {
+		if (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "drained"))
+			drained = true;
+		else if (!strcmp(e->rows[i].kind, "load") && !strncmp(e->rows[i].text, "start", 5))
+			drained = false;
+	}
+	return drained;
+}
+
+static bool grown(struct wring_view *v, const char *key, int64_t from, int64_t to, int64_t *ret)
+{
+	int64_t a, b;
+
+	if (wring_view_at_mark(v, "memory.stat", ".", key, from, &a) ||
+	    wring_view_at_mark(v, "memory.stat", ".", key, to, &b))
+		return false;
+	*ret = b - a;
+	return true;
+}
+
+/* Caches and user memory that survive are charged and found in memory.stat; so is the kernel memory
+ * of groups that are still dying, which is the affair of dying-memcg. What is left has no owner. */
+static void judge_leftover(struct wring_view *v, struct judged *j)
+{
+	int64_t from, to, a, b, anon, file, sock, slab, kernel, dying = 0, rest;
+	int64_t tolerance = 2 * wring_view_tolerance(v);
+
+	if (wring_view_event_time(v, "mark", "start", 0, &from) || wring_view_last_mark(v, "removed", &to) ||
+	    !is_drained(v, to) || wring_view_at_mark(v, "memory", ".", "current", from, &a) ||
+	    wring_view_at_mark(v, "memory", ".", "current", to, &b) || !grown(v, "anon", from, to, &anon) ||
+	    !grown(v, "file", from, to, &file) || !grown(v, "sock", from, to, &sock) ||
+	    !grown(v, "slab_reclaimable", from, to, &slab) || !grown(v, "kernel", from, to, &kernel))
+		return;
+	wring_view_at_mark(v, "cgroup.stat", ".", "nr_dying_descendants", to, &dying);
+	rest = b - a - anon - file - sock - (dying ? kernel : slab);
+	j->leftover = true;
+	wring_finding(v, NAME, "leftover", rest > tolerance ? WRING_V_FAIL : WRING_PASS,
+		      rest > 0 ? (double)rest : 0, (double)tolerance, "bytes",
+		      "all groups removed after a drain: memory.current of the root grew by %lld bytes since the start, of "
+		      "which caches and user memory are %lld, with %lld groups dying: %lld bytes have no owner",
+		      (long long)(b - a), (long long)(b - a - rest), (long long)dying, (long long)rest);
+}
+
+/* ---- kernel memory that is not charged ---- */
+
+static int64_t slab_growth(struct wring_view *v, bool *ret_known)
+{
+	static const char *const keys[] = { "nr_slab_reclaimable", "nr_slab_unreclaimable" };
+	int64_t sum = 0;
+
+	*ret_known = true;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(keys); i++) {
+		const struct wring_series *s = wring_view_series(v, "vmstat", "", keys[i]);
+
+		if (!s)
+			*ret_known = false;
+		else
+			sum += wring_series_max(s, INT64_MIN, INT64_MAX, s->v[0]) - s->v[0];
+	}
+	return sum * v->page_size;
+}
+
+/* Largest value over the run, of the root where it is sampled, else summed over the topmost groups. */
+static bool top_max(struct wring_view *v, const char *sampler, const char *key, int64_t *ret)
+{
+	const struct wring_sources *s = wring_view_sources(v);
+	bool any = false;
+	int64_t n;
+
+	*ret = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		bool covered = strcmp(s->rows[i].sampler, sampler);
+
+		for (size_t k = 0; k < s->n && !covered; k++)
+			covered = !strcmp(s->rows[k].sampler, sampler) &&
+				  strcmp(s->rows[k].subject, s->rows[i].subject) &&
+				  wring_group_within(s->rows[i].subject, s->rows[k].subject);
+		if (covered || wring_view_max(v, sampler, s->rows[i].subject, key, INT64_MIN, INT64_MAX, &n))
+			continue;
+		*ret += n;
+		any = true;
+	}
+	return any;
+}
+
+static void judge_escape(struct wring_view *v, struct judged *j, const char **ret_why)
+{
+	int64_t made = wring_view_load_max(v, ".", "made_bytes", INT64_MIN, INT64_MAX);
+	int64_t floor = 8 * wring_view_tolerance(v), growth, kernel, current;
+	bool known, escapes;
+
+	growth = slab_growth(v, &known);
+	*ret_why = NULL;
+	if (!known)
+		*ret_why = "vmstat nr_slab_* was not sampled";
+	else if (!top_max(v, "memory.stat", "kernel", &kernel))
+		*ret_why = "memory.stat `kernel` was not sampled, or this kernel has no such line";
+	else if (!top_max(v, "memory", "current", &current))
+		*ret_why = "memory.current was not sampled";
+	else if (made < floor)
+		*ret_why = "the loads made too little to tell it from noise (load.made_bytes)";
+	if (*ret_why)
+		return;
+	/* tiny: against what the slab grew by */
+	escapes = growth >= made / 2 && kernel < growth / 100 && current < growth / 10;
+	j->escape = true;
+	wring_finding(v, NAME, "escape", escapes ? WRING_V_FAIL : WRING_PASS, (double)(escapes ? growth : 0),
+		      (double)(made / 2), "bytes",
+		      "the loads made %.1fM; the machine's slab grew by up to %.1fM, the cgroups were charged for kernel "
+		      "memory of up to %.2fM and memory.current of up to %.2fM", MB(made), MB(growth), MB(kernel),
+		      MB(current));
+}
+
+static int judge(struct wring_view *v, struct wring_err *err)
+{
+	struct judged j = { 0 };
+	const char *why;
+
+	(void)err;
+	judge_parts(v, &j);
+	judge_hierarchy(v, &j);
+	judge_monotonic(v, &j);
+	judge_leftover(v, &j);
+	judge_escape(v, &j, &why);
+	if (why)
+		/* a scenario that is not about kernel memory is not left open by this alone */
+		wring_finding(v, NAME, "escape", j.parts || j.hierarchy || j.monotonic || j.leftover ?
+			      WRING_V_SKIP : WRING_INCONCLUSIVE, 0, 0, "bytes",
+			      "whether kernel memory is charged cannot be judged: %s", why);
+	return 0;
+}
+
+static const struct wring_detector accounting = {
+	.name = NAME,
+	.summary = "the figures of memory control do not add up, or memory is not charged",
+	.doc =
+	"Class parts: at the mark `frozen`, memory.current against anon + file + kernel + sock of memory.stat, where\n"
+	"up to all of swapcached may be in neither; allowed are 64 pages a CPU for the charge stocks and as much for\n"
+	"the statistics, and two seconds. Class hierarchy: at quiet marks, children never hold more than their\n"
+	"parent. Class monotonic: no counter of any source goes down, no line of memory.stat below zero, but for\n"
+	"groups made anew. Class leftover: once all groups are removed after a drain, memory.current of the root is\n"
+	"back but for what caches, user memory and dying groups explain. Class escape: the loads made at least\n"
+	"512 pages a CPU of objects, the machine's slab grew by half of it, and the cgroups' kernel memory stayed\n"
+	"below 1 % of that growth and their usage below 10 %: kernel memory is not charged (cgroup.memory=nokmem).\n"
+	"Limits, protection and every autoscaler act on these figures (thread 2015 3a; R11 R28 R51).",
+	.controls = "fires: cgroup.memory=nokmem (escape); silent: slab-at-max and high-kmem on a stock kernel",
+	.judge = judge,
+};
+WRING_REGISTER_DETECTOR(accounting);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Removed memory cgroups that stay behind although nothing they held is left. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "analyzers/stats/order.h"
+#include "analyzers/stats/trend.h"
+#include "analyzers/view.h"
+#include "harness/base/util.h"
+
+#define NAME "dying-memcg"
+#define COUNTER "nr_dying_descendants"
+enum { MIN_BLOCKS = 7, MIN_DISTINCT = 5 }; /* 6 blocks cannot reach p < .001: 1/6! */
+#define MAX_P 0.001
+#define CONFIDENCE 0.99
+#define MIN_DOSE 1.5
+#define MAX_DOSE 2.5
+
+static size_t depth(const char *path)
+{
+	size_t n = strcmp(path, ".") != 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* Where the removed groups are counted: the deepest group sampled that the deferred groups were
+ * children of, else the scenario's root. */
+static void find_subject(struct wring_view *v, char *ret, size_t size)
+{
+	const struct wring_scenario *s = v->scenario;
+
+	snprintf(ret, size, ".");
+	for (size_t i = 0; s && i < s->n_groups; i++) {
+		const char *path = s->groups[i].path, *slash = strrchr(path, '/');
+		char parent[256];
+
+		if (!s->groups[i].deferred || !slash || (size_t)(slash - path) >= sizeof(parent))
+			continue;
+		memcpy(parent, path, (size_t)(slash - path));
+		parent[slash - path] = '\0';
+		if (depth(parent) > depth(ret) && wring_view_series(v, "cgroup.stat", parent, COUNTER))
+			snprintf(ret, size, "%s", parent);
+	}
+}
+
+/* ---- residue ---- */
+
+/* The last mark after a drain: "cycle" marks are written right after one, too. */
+static int last_drained(struct wring_view *v, int64_t *ret_t_ns)
+{
+	int64_t a, b;
+	int ra = wring_view_last_mark(v, "drained", &a), rb = wring_view_last_mark(v, "cycle", &b);
+
+	if (ra && rb)
+		return -ENOENT;
+	*ret_t_ns = ra || (!rb && b > a) ? b : a;
+	return 0;
+}
+
+static int64_t held_objects(struct wring_view *v, int64_t t_mark)
+{
+	int64_t sum = 0, n;
+
+	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
+		if (!wring_view_at_mark(v, "load", v->scenario->loads[i].name, "held_objects", t_mark, &n))
+			sum += n > 0 ? n : 0;
+	return sum;
+}
+
+static int judge_residue(struct wring_view *v, const char *subject)
+{
+	int64_t t_start, t_end, before = 0, after, held, allowed;
+
+	if (last_drained(v, &t_end)) {
+		wring_finding(v, NAME, "residue", WRING_INCONCLUSIVE, 0, 0, "memcgs",
+			      "the run never got to a mark `drained` or `cycle`: what stays after a drain is not known");
+		return 0;
+	}
+	if (wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, t_end, &after)) {
+		wring_finding(v, NAME, "residue", WRING_INCONCLUSIVE, 0, 0, "memcgs",
+			      "no sample of cgroup.stat " COUNTER " in %s after the last drain", subject);
+		return 0;
+	}
+	if (!wring_view_event_time(v, "mark", "start", 0, &t_start))
+		wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, t_start, &before);
+	held = held_objects(v, t_end);
+	allowed = wring_view_limit(v, NAME ".residue", 0) + held;
+	wring_metric(v, "dying_after_drain", "count", (double)after, "lower", "primary");
+	wring_metric(v, "dying_residue", "count", (double)(after - before), "lower", "secondary");
+	wring_finding(v, NAME, "residue", after - before > allowed ? WRING_V_FAIL : WRING_PASS,
+		      (double)(after - before), (double)allowed, "memcgs",
+		      "%lld dying memcgs under %s after the last drain, %lld at the start; allowed are %lld, of which "
+		      "the loads hold %lld", (long long)after, subject, (long long)before, (long long)allowed,
+		      (long long)held);
+	return 0;
+}
+
+/* ---- leak ---- */
+
+/* Values after the drain of each block of cycles. Returns their number, or -ENOMEM. */
+static int block_values(struct wring_view *v, const char *subject, double **ret)
+{
+	const struct wring_events *e = wring_view_events(v);
+	_cleanup_free_ double *y = calloc(e->n ? e->n : 1, sizeof(*y));
+	int n = 0;
+
+	if (!y)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->n; i++) {
+		int64_t value;
+
+		if (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "cycle") &&
+		    !wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, e->rows[i].t_ns, &value))
+			y[n++] = (double)value;
+	}
+	*ret = WRING_TAKE_PTR(y);
+	return n;
+}
+
+static size_t count_created(struct wring_view *v, const char *subject)
+{
+	const struct wring_events *e = wring_view_events(v);
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n; i++)
+		n += !strcmp(e->rows[i].kind, "group") && !strncmp(e->rows[i].text, "created", 7) &&
+		     strcmp(e->rows[i].subject, subject) &&
+		     wring_group_within(e->rows[i].subject, subject);
+	return n;
+}
+
+/* Growth over the whole run against growth over its first half: twice the dose, about twice the
+ * effect. A step, a burst or a plateau is no leak. */
+static double dose(const double *y, size_t n)
+{
+	size_t half = (n - 1) / 2;
+	double first = y[half] - y[0];
+
+	/* an even number of blocks has no middle: scale to the steps made */
+	if (first <= 0)
+		return 0;
+	return (y[n - 1] - y[0]) / first * (double)(2 * half) / (double)(n - 1);
+}
+
+struct leak {
+	struct wring_mk mk;
+	struct wring_theil slope;
+	double growth, floor, dose;
+	size_t n, distinct;
+	bool is_rising, is_large, is_varied, is_dosed;
+};
+
+static int measure_leak(struct wring_view *v, const char *subject, double *y, size_t n, struct leak *l)
+{
+	double created = (double)count_created(v, subject);
+	double declared = (double)wring_view_limit(v, NAME ".leak", 1);
+
+	l->n = n;
+	l->mk = wring_mann_kendall(y, n);
+	if (wring_theil_sen(NULL, y, n, CONFIDENCE, &l->slope))
+		return -ENOMEM;
+	l->growth = l->slope.lower * (double)(n - 1);
+	l->floor = created / 100 > declared ? created / 100 : declared;
+	l->dose = dose(y, n);
+	l->distinct = wring_distinct(y, n); /* sorts: y is spent */
+	l->is_rising = l->mk.p_up < MAX_P;
+	l->is_large = l->growth >= l->floor;
+	l->is_varied = l->distinct >= MIN_DISTINCT;
+	l->is_dosed = l->dose >= MIN_DOSE && l->dose <= MAX_DOSE;
+	return 0;
+}
+
+static void report_leak(struct wring_view *v, const char *subject, const struct leak *l)
+{
+	enum wring_verdict verdict = WRING_PASS;
+
+	if (l->is_rising && l->is_large && l->is_varied && l->is_dosed)
+		verdict = WRING_V_FAIL;
+	else if (l->is_rising || l->is_large)
+		verdict = WRING_SUSPECT;
+	wring_metric(v, "dying_per_block", "count", l->slope.slope, "lower", "secondary");
+	wring_finding(v, NAME, "leak", verdict, l->growth, l->floor, "memcgs",
+		      "dying memcgs under %s after the drain of %zu blocks: Mann-Kendall p %.2g (%s %g), slope %.3g a block "
+		      "with a lower 99 %% bound that makes %.3g over the run (%s floor %.3g), %zu different values (%s %d), "
+		      "growth of the run over that of its first half %.2f (%s %.1f to %.1f)", subject, l->n, l->mk.p_up,
+		      l->is_rising ? "<" : "not <", MAX_P, l->slope.slope, l->growth, l->is_large ? ">=" : "below the",
+		      l->floor, l->distinct, l->is_varied ? ">=" : "fewer than", MIN_DISTINCT, l->dose,
+		      l->is_dosed ? "within" : "not within", MIN_DOSE, MAX_DOSE);
+}
+
+static int judge_leak(struct wring_view *v, const char *subject)
+{
+	_cleanup_free_ double *y = NULL;
+	struct leak l;
+	int n = block_values(v, subject, &y);
+
+	if (n < 0)
+		return n;
+	if (n < MIN_BLOCKS) {
+		/* a scenario without cycles has no slope to judge: nothing to report */
+		if (n)
+			wring_finding(v, NAME, "leak", WRING_V_SKIP, n, MIN_BLOCKS, "blocks",
+				      "%d block(s) of cycles cannot show a leak at p < %g", n, MAX_P);
+		return 0;
+	}
+	if (measure_leak(v, subject, y, (size_t)n, &l))
+		return -ENOMEM;
+	report_leak(v, subject, &l);
+	return 0;
+}
+
+/* ---- before the drain: by design, so only metrics ---- */
+
+static void peak_metrics(struct wring_view *v, const char *subject, const struct wring_series *s)
+{
+	int64_t peak = 0, t_peak = 0, bytes;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i] <= peak)
+			continue;
+		peak = s->v[i];
+		t_peak = s->t_ns[i];
+	}
+	wring_metric(v, "dying_peak", "count", (double)peak, "lower", "secondary");
+	if (!peak)
+		return;
+	if (!wring_view_at(v, "memory.stat", subject, "percpu", t_peak, &bytes))
+		wring_metric(v, "dying_percpu_bytes_each", "bytes", (double)bytes / (double)peak, "lower", "info");
+	if (!wring_view_at(v, "memory.stat", subject, "slab", t_peak, &bytes))
+		wring_metric(v, "dying_slab_bytes_each", "bytes", (double)bytes / (double)peak, "lower", "info");
+}
+
+static int judge(struct wring_view *v, struct wring_err *err)
+{
+	const struct wring_series *s;
+	char subject[256];
+	int r;
+
+	find_subject(v, subject, sizeof(subject));
+	s = wring_view_series(v, "cgroup.stat", subject, COUNTER);
+	if (!s) {
+		wring_finding(v, NAME, "residue", WRING_INCONCLUSIVE, 0, 0, "memcgs",
+			      "the run has no samples of cgroup.stat " COUNTER " in %s", subject);
+		return 0;
+	}
+	peak_metrics(v, subject, s);
+	r = judge_residue(v, subject);
+	if (!r)
+		r = judge_leak(v, subject);
+	return r ? wring_err_set(err, r, NAME ": out of memory") : 0;
+}
+
+static const struct wring_detector dying_memcg = {
+	.name = NAME,
+	.summary = "removed memory cgroups that stay behind after their memory was drained",
+	.doc =
+	"Counts nr_dying_descendants of the group that the removed groups were children of. Before a drain it is\n"
+	"a metric: page cache, shmem, swap entries, sockets and moved threads pin a memcg by design. The drain is\n"
+	"sync, memory.reclaim until nothing moves, an RCU barrier and two flush periods. Class residue: more are\n"
+	"left at the last mark `drained` or `cycle` than at `start` plus [limits] dying-memcg.residue (0) plus what\n"
+	"the loads say they hold (load.held_objects). Class leak: over the marks `cycle`, one after each block of\n"
+	"cycles, all of: Mann-Kendall p < .001, a lower 99 % bound of the Theil-Sen slope that makes at least\n"
+	"max(1 % of the groups created, [limits] dying-memcg.leak (1)) over the run, 5 different values, and a\n"
+	"growth 1.5 to 2.5 times that of the first half; suspect when it rises or is large but not all hold.\n"
+	"Each memcg that stays costs percpu memory and time in every walk of the tree, and ids run out\n"
+	"(threads 2019 0l, 2014 2e 2f 2g 2h; R06 R08 R09 R10 R12 R52).",
+	.controls =
+	"fires: a tmpfs file or memfd held open from outside in each cycle; silent: the same without a holder",
+	.judge = judge,
+};
+WRING_REGISTER_DETECTOR(dying_memcg);

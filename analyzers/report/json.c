@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The export document; results-schema/export.schema.json describes it. */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyzers/report/report.h"
+#include "analyzers/report/text.h"
+#include "harness/base/util.h"
+
+#ifdef PACKAGE_VERSION
+static const char version[] = PACKAGE_VERSION;
+#else
+static const char version[] = "0.1.0"; /* in a build without configure */
+#endif
+
+/* All that jansson is handed may be NULL for want of memory; json_*_new functions pass that on, and the
+ * document as a whole is checked once. */
+static json_t *text(const char *s)
+{
+	_cleanup_free_ char *clean = wring_text_clean(s, false);
+
+	return clean ? json_string(clean) : NULL;
+}
+
+/* Whole numbers without a point: they are exact up to 2^53. JSON has no NaN and no infinity, and the
+ * document knows no null here: 0, as wring_finding() stores it. */
+static json_t *number(double v)
+{
+	if (!isfinite(v))
+		v = 0;
+	if (v == floor(v) && fabs(v) < 9007199254740992.0)
+		return json_integer((json_int_t)v);
+	return json_real(v);
+}
+
+static bool set(json_t *object, const char *key, json_t *value)
+{
+	/* takes the reference of value, also when it fails */
+	return !json_object_set_new(object, key, value);
+}
+
+/* A fact's key comes from the agent, so it is cleaned like any text. */
+static bool set_text(json_t *object, const char *key, const char *value)
+{
+	_cleanup_free_ char *clean = wring_text_clean(key, false);
+
+	return clean && set(object, clean, text(value));
+}
+
+static json_t *kernel(const struct wring_run_row *r)
+{
+	json_t *o = json_object();
+
+	if (set_text(o, "release", r->release) && set_text(o, "append", r->append) &&
+	    set_text(o, "sha256", r->kernel_sha256))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/* The fingerprint, without what is long (the topology) or said elsewhere (the release). */
+static json_t *machine(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+{
+	struct wring_pairs facts = { 0 };
+	json_t *o = json_object();
+	bool ok;
+
+	*error = wring_store_facts(st, r->boot, &facts, err);
+	ok = !*error && set_text(o, "accel", r->accel) && set_text(o, "vm", r->vm);
+	for (size_t i = 0; ok && i < facts.n; i++)
+		if (strcmp(facts.rows[i].key, "topology.xml") && strcmp(facts.rows[i].key, "kernel.release"))
+			ok = set_text(o, facts.rows[i].key, facts.rows[i].value);
+	wring_pairs_done(&facts);
+	if (ok)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *metric(const struct wring_metric_row *m)
+{
+	json_t *o = json_object();
+
+	if (set(o, "name", text(m->name)) && set(o, "unit", text(m->unit)) && set(o, "value", number(m->value)) &&
+	    set(o, "better", text(m->better)) && set(o, "tier", text(m->tier)))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *metrics(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+{
+	struct wring_metrics m = { 0 };
+	json_t *a = json_array();
+	bool ok;
+
+	*error = wring_store_metrics(st, r->id, &m, err);
+	ok = !*error && a;
+	for (size_t i = 0; ok && i < m.n; i++)
+		if (isfinite(m.rows[i].value)) /* a metric without a number says nothing */
+			ok = !json_array_append_new(a, metric(&m.rows[i]));
+	wring_metrics_done(&m);
+	if (ok)
+		return a;
+	json_decref(a);
+	return NULL;
+}
+
+static json_t *finding(const struct wring_finding_row *f)
+{
+	json_t *o = json_object();
+	bool ok = set(o, "detector", text(f->detector)) && set(o, "class", text(f->class)) &&
+		  set(o, "verdict", text(f->verdict)) && set(o, "value", number(f->value)) &&
+		  set(o, "limit", number(f->limit)) && set(o, "unit", text(f->unit)) &&
+		  set(o, "evidence", text(f->evidence));
+
+	if (ok && f->link && *f->link)
+		ok = set(o, "link", text(f->link));
+	if (ok)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *findings(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+{
+	struct wring_findings f = { 0 };
+	json_t *a = json_array();
+	bool ok;
+
+	*error = wring_store_findings(st, r->id, &f, err);
+	ok = !*error && a;
+	for (size_t i = 0; ok && i < f.n; i++)
+		ok = !json_array_append_new(a, finding(&f.rows[i]));
+	wring_findings_done(&f);
+	if (ok)
+		return a;
+	json_decref(a);
+	return NULL;
+}
+
+static json_t *run(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+{
+	json_t *o = json_object();
+	bool ok = set(o, "id", text(r->uuid)) && set(o, "scenario", text(r->scenario)) &&
+		  set(o, "label", text(r->label)) && set(o, "arm", r->arm ? text(r->arm) : json_null()) &&
+		  set(o, "where", text(r->where)) && set(o, "outcome", text(r->outcome)) &&
+		  set(o, "reason", text(r->reason)) && set(o, "kernel", kernel(r)) &&
+		  set(o, "machine", machine(st, r, err, error)) && set(o, "started", text(r->started)) &&
+		  set(o, "duration_s", number(r->duration_s)) && set(o, "seed", json_integer(r->seed)) &&
+		  set(o, "metrics", metrics(st, r, err, error)) && set(o, "findings", findings(st, r, err, error));
+
+	if (ok)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+int wring_export_json(struct wring_store *st, const struct wring_runs *list, FILE *out, struct wring_err *err)
+{
+	json_t *doc = json_object(), *runs = json_array();
+	bool ok = set(doc, "schema", json_integer(1)) && set(doc, "wring", json_string(version));
+	int r = 0;
+
+	for (size_t i = 0; ok && i < list->n; i++)
+		ok = !json_array_append_new(runs, run(st, &list->rows[i], err, &r));
+	if (ok)
+		ok = set(doc, "runs", json_incref(runs)) && set(doc, "comparisons", json_array());
+	if (!ok && !r)
+		r = wring_err_set(err, -ENOMEM, "export: out of memory");
+	/* 15 digits: 0.1 stays 0.1 */
+	if (!r && (json_dumpf(doc, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) || fputc('\n', out) == EOF ||
+		   fflush(out)))
+		r = wring_err_set(err, -EIO, "export: writing failed: %s", strerror(errno));
+	json_decref(runs);
+	json_decref(doc);
+	return r;
+}

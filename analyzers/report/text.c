@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analyzers/report/text.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "harness/base/units.h"
+
+enum { DEFAULT_COLUMNS = 100, MIN_COLUMNS = 40 };
+
+/* Length of the UTF-8 sequence at s, 0 when it is none. The terminating NUL ends any sequence. */
+static size_t utf8_len(const unsigned char *s)
+{
+	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* overlong forms, surrogates, beyond U+10FFFF */
+	if (n > 2 && ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
+		      (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f)))
+		return 0;
+	return n;
+}
+
+static bool is_control(const unsigned char *s, size_t n)
+{
+	/* C0, DEL, and C1 as UTF-8 */
+	return *s < 0x20 || *s == 0x7f || (n == 2 && *s == 0xc2 && s[1] < 0xa0);
+}
+
+char *wring_text_clean(const char *text, bool plain)
+{
+	const unsigned char *s = (const unsigned char *)(text ? text : "");
+	char *ret = malloc(strlen((const char *)s) * 3 + 1), *p = ret;
+
+	if (!ret)
+		return NULL;
+	while (*s) {
+		size_t n = utf8_len(s);
+
+		if (!n) {
+			p = stpcpy(p, "\xef\xbf\xbd");
+			s++;
+		} else if (plain && is_control(s, n)) {
+			*p++ = ' ';
+			s += n;
+		} else {
+			memcpy(p, s, n);
+			p += n;
+			s += n;
+		}
+	}
+	*p = '\0';
+	return ret;
+}
+
+/* Columns a word takes: one for each character, which is near enough. */
+static size_t columns_of(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return n;
+}
+
+void wring_text_wrap(FILE *out, const char *text, size_t indent, size_t width)
+{
+	char *clean = wring_text_clean(text, true);
+	const char *s = clean ? clean : "";
+	size_t at = 0;
+
+	while (*(s += strspn(s, " "))) {
+		size_t len = strcspn(s, " "), cols = columns_of(s, len);
+
+		if (at && at + 1 + cols > width) {
+			fputc('\n', out);
+			at = 0;
+		}
+		if (!at)
+			at = (size_t)fprintf(out, "%*s", (int)indent, "");
+		else
+			at += fputc(' ', out) == ' ';
+		fwrite(s, 1, len, out);
+		at += cols;
+		s += len;
+	}
+	fputc('\n', out);
+	free(clean);
+}
+
+const char *wring_text_value(double value, const char *unit, char *buf, size_t size)
+{
+	char number[16];
+
+	if (!strcmp(unit, "bytes") && value >= 0 && value < 9e18)
+		snprintf(buf, size, "%s", wring_format_size((uint64_t)value, number, sizeof(number)));
+	else if (fabs(value) < 1e15 && value == floor(value))
+		snprintf(buf, size, "%.0f%s%s", value, *unit ? " " : "", unit);
+	else
+		snprintf(buf, size, "%.4g%s%s", value, *unit ? " " : "", unit);
+	return buf;
+}
+
+size_t wring_text_columns(FILE *out)
+{
+	struct winsize w;
+	int fd = fileno(out);
+
+	if (fd < 0 || !isatty(fd) || ioctl(fd, TIOCGWINSZ, &w) || !w.ws_col)
+		return DEFAULT_COLUMNS;
+	return w.ws_col < MIN_COLUMNS ? MIN_COLUMNS : w.ws_col;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The agent: builds what a scenario asks for, runs it, samples it and streams it out. It runs as PID 1 of a guest
+ * or as a child of the recorder on a host; it knows nothing of the store. */
+#pragma once
+#include <hwloc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/agent/cgroup.h"
+#include "harness/agent/out.h"
+#include "harness/base/err.h"
+#include "harness/plan/plan.h"
+
+struct wring_agent {
+	bool guest;
+	struct wring_out *out;
+	struct wring_tree *tree;
+	hwloc_topology_t topology;
+	uint64_t seed;
+	unsigned ncpu;
+	int64_t page_size;
+	char *load_program;          /* path of wring-load */
+	char *workdir;               /* a private tmpfs for mount points and workloads without a filesystem */
+	char *journal;               /* host: where old sysctl values are kept until they are restored */
+};
+
+struct wring_loadset;
+struct wring_sampling;
+struct wring_scratch;
+
+/* One scenario being run. */
+struct wring_session {
+	struct wring_agent *agent;
+	const struct wring_scenario *scenario;
+	struct wring_loadset *loads;  /* one for each declared load, in order */
+	struct wring_scratch *mounts; /* one for each declared mount, in order */
+	struct wring_sampling *sampling;
+	bool aborted;                 /* the timeout killed the loads: steps give up */
+	const char *step;             /* what is being done, for whoever finds it stuck */
+	int64_t step_since_ns;
+};
+
+/* SIGTERM came. */
+extern volatile sig_atomic_t wring_agent_interrupted;
+
+/* Runs one scenario from BEGIN to END. Returns its outcome's name having been sent; -errno only if the way out is gone. */
+int wring_session_run(struct wring_agent *a, const struct wring_scenario *s);
+
+/* Path of a group of the scenario below the tree; "." is the scenario's root. On the heap. */
+char *wring_session_group(const struct wring_session *s, const char *path);
+/* Every directory of a declared group or of one of its instances: calls visit(arg, full path, subject). "pool/g" with count 4
+ * is pool/g0..pool/g3. */
+int wring_session_each_dir(struct wring_session *s, const char *path,
+			   int (*visit)(void *arg, const char *group, const char *subject, struct wring_err *err),
+			   void *arg, struct wring_err *err);
+
+/* ---- steps.c ---- */
+int wring_step_run(struct wring_session *s, const struct wring_step *st, struct wring_err *err);
+void wring_rcu_barrier(void);
+
+/* ---- load.c ---- */
+int wring_loads_new(struct wring_session *s, struct wring_err *err);
+void wring_loads_free(struct wring_session *s);       /* kills what still runs */
+int wring_load_start(struct wring_session *s, size_t load, struct wring_err *err);
+/* Until every process is done, failed or dead. -ETIMEDOUT. */
+int wring_load_wait(struct wring_session *s, size_t load, int64_t deadline_ns, struct wring_err *err);
+/* Tells the processes to stop and waits until they are gone; kills them at the deadline. */
+void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns);
+/* A workload said it could not do what it was asked to; its words, or NULL. */
+const char *wring_load_error(const struct wring_session *s, size_t load);
+/* Sums the counters over its processes: ops errors held_objects held_bytes made_objects made_bytes. Allocates nothing. */
+void wring_load_sum(const struct wring_loadset *l, int64_t values[6]);
+const struct wring_loadset *wring_load_at(const struct wring_session *s, size_t load);
+
+/* ---- scratch.c ---- */
+int wring_scratch_new(struct wring_session *s, struct wring_err *err);
+void wring_scratch_free(struct wring_session *s);
+/* Directory of a mount by name, or of the first mount, or the agent's own tmpfs when the scenario has none. */
+const char *wring_scratch_dir(const struct wring_session *s, const char *mount);
+int wring_scratch_remount(struct wring_session *s, const char *mount, struct wring_err *err);
+
+/* The guest's swap disk; on a host, the swap that is on already. */
+bool wring_swap_present(const struct wring_agent *a);
+int wring_swap(struct wring_agent *a, bool on, struct wring_err *err);
+
+/* ---- sampling.c ---- */
+int wring_sampling_new(struct wring_session *s, struct wring_err *err);
+int wring_sampling_start(struct wring_session *s, struct wring_err *err);
+/* Event `mark` and one sample of everything, now. */
+void wring_sampling_mark(struct wring_session *s, const char *name);
+/* No round runs between on and off. */
+void wring_sampling_hold(struct wring_session *s, bool on);
+/* Only the heartbeat and the kernel log from here on: what is sampled is about to go. */
+void wring_sampling_mute(struct wring_session *s);
+void wring_sampling_free(struct wring_session *s);
+
+/* ---- facts.c ---- the fingerprint of this boot, as INFO records */
+void wring_facts_send(struct wring_agent *a);
+
+/* ---- sysctl.c ---- "vm.swappiness": sets it, remembers the old value; restores all */
+int wring_sysctl_set(struct wring_agent *a, const char *key, const char *value, struct wring_err *err);
+void wring_sysctl_restore(struct wring_agent *a);
+/* Host: puts back what a dead wring left changed (journals in /run/wring). */
+void wring_sysctl_repair(void);
+
+/* ---- guest.c ---- PID 1: filesystems, modules (files in /modules, in the order of /modules/order), the record port */
+int wring_guest_setup(int *ret_record_fd, struct wring_err *err);
+void wring_guest_power_off(void) __attribute__((noreturn));

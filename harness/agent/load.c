@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loads: processes of wring-load, each a fresh image started inside its cgroup with clone3(CLONE_INTO_CGROUP), so that
+ * everything it touches is charged where it belongs. Counters live in a page each that the agent allocated. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness/agent/agent.h"
+#include "harness/api/loadproto.h"
+#include "harness/base/util.h"
+
+enum state { NOT_STARTED, STARTING, READY, RUNNING, DONE, FAILED, GONE };
+
+struct process {
+	pid_t pid;
+	int pidfd, socket;
+	enum state state;
+};
+
+struct wring_loadset {
+	const struct wring_load *decl;
+	struct wring_session *session;
+	struct process *procs;
+	size_t n, max;             /* started at the last start; room */
+	size_t total;              /* ever started: names the directories */
+	int page_fd;
+	uint8_t *pages;
+	int64_t carried[6];        /* counters of processes of earlier starts */
+	int *held;                 /* descriptors given to us */
+	size_t n_held;
+	char error[700];
+};
+
+static struct wring_load_page *page_of(const struct wring_loadset *l, size_t i)
+{
+	return (struct wring_load_page *)(l->pages + i * WRING_LOAD_PAGE);
+}
+
+void wring_load_sum(const struct wring_loadset *l, int64_t values[6])
+{
+	memcpy(values, l->carried, sizeof(l->carried));
+	for (size_t i = 0; i < l->n; i++) {
+		const struct wring_load_page *p = page_of(l, i);
+
+		values[0] += (int64_t)__atomic_load_n(&p->ops, __ATOMIC_RELAXED);
+		values[1] += (int64_t)__atomic_load_n(&p->errors, __ATOMIC_RELAXED);
+		values[2] += __atomic_load_n(&p->held_objects, __ATOMIC_RELAXED) +
+			     __atomic_load_n(&p->left_objects, __ATOMIC_RELAXED);
+		values[3] += __atomic_load_n(&p->held_bytes, __ATOMIC_RELAXED) +
+			     __atomic_load_n(&p->left_bytes, __ATOMIC_RELAXED);
+		values[4] += (int64_t)__atomic_load_n(&p->made_objects, __ATOMIC_RELAXED);
+		values[5] += (int64_t)__atomic_load_n(&p->made_bytes, __ATOMIC_RELAXED);
+	}
+}
+
+const struct wring_loadset *wring_load_at(const struct wring_session *s, size_t load)
+{
+	return &s->loads[load];
+}
+
+const char *wring_load_error(const struct wring_session *s, size_t load)
+{
+	return *s->loads[load].error ? s->loads[load].error : NULL;
+}
+
+/* ---- set-up: everything the run needs is allocated and touched here ---- */
+
+static int prepare(struct wring_session *s, struct wring_loadset *l, const struct wring_load *decl, struct wring_err *err)
+{
+	const struct wring_group *g = wring_scenario_group(s->scenario, decl->group);
+	size_t bytes;
+
+	l->decl = decl;
+	l->session = s;
+	l->page_fd = -1;
+	l->max = decl->procs * (g ? g->count : 1);
+	l->procs = calloc(l->max, sizeof(*l->procs));
+	l->held = calloc(4096, sizeof(*l->held));
+	bytes = l->max * WRING_LOAD_PAGE;
+	l->page_fd = memfd_create("wring-load", MFD_CLOEXEC);
+	if (!l->procs || !l->held || l->page_fd < 0 || ftruncate(l->page_fd, (off_t)bytes))
+		return wring_err_set(err, -ENOMEM, "load %s: room for %zu processes", decl->name, l->max);
+	l->pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, l->page_fd, 0);
+	if (l->pages == MAP_FAILED) {
+		l->pages = NULL;
+		return wring_err_set(err, -errno, "load %s: mapping its counters: %s", decl->name, strerror(errno));
+	}
+	memset(l->pages, 0, bytes);
+	return 0;
+}
+
+int wring_loads_new(struct wring_session *s, struct wring_err *err)
+{
+	int r = 0;
+
+	s->loads = calloc(s->scenario->n_loads + 1, sizeof(*s->loads));
+	if (!s->loads)
+		return wring_err_set(err, -ENOMEM, "loads");
+	for (size_t i = 0; i < s->scenario->n_loads; i++)
+		s->loads[i].page_fd = -1;
+	for (size_t i = 0; i < s->scenario->n_loads && !r; i++)
+		r = prepare(s, &s->loads[i], &s->scenario->loads[i], err);
+	return r;
+}
+
+/* ---- starting ---- */
+
+static int bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err)
+{
+	hwloc_nodeset_t nodes = hwloc_bitmap_alloc();
+	hwloc_cpuset_t cpus = hwloc_bitmap_alloc();
+	int r = 0;
+
+	if (!hwloc_topology_is_thissystem(a->topology)) {
+		/* hwloc binds nothing on a synthetic topology, and says it did. */
+		r = wring_err_set(err, -ENOTSUP, "load %s: the topology is not this system's", l->name);
+	}
+	if (!r && l->cpu_nodes) {
+		hwloc_bitmap_list_sscanf(nodes, l->cpu_nodes);
+		hwloc_cpuset_from_nodeset(a->topology, cpus, nodes);
+		if (!hwloc_bitmap_isincluded(nodes, hwloc_topology_get_topology_nodeset(a->topology)) ||
+		    hwloc_bitmap_iszero(cpus))
+			r = wring_err_set(err, -ENODEV, "load %s: cpu-nodes = %s: no such node with CPUs here", l->name, l->cpu_nodes);
+		else if (hwloc_set_cpubind(a->topology, cpus, HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT))
+			r = wring_err_set(err, -errno, "load %s: binding to CPUs of node %s: %s", l->name, l->cpu_nodes, strerror(errno));
+	}
+	if (!r && l->mem_nodes) {
+		hwloc_bitmap_list_sscanf(nodes, l->mem_nodes);
+		if (!hwloc_bitmap_isincluded(nodes, hwloc_topology_get_topology_nodeset(a->topology)))
+			r = wring_err_set(err, -ENODEV, "load %s: mem-nodes = %s: no such node here", l->name, l->mem_nodes);
+		else if (hwloc_set_membind(a->topology, nodes, HWLOC_MEMBIND_BIND,
+					   HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET | HWLOC_MEMBIND_STRICT))
+			r = wring_err_set(err, -errno, "load %s: binding memory to node %s: %s", l->name, l->mem_nodes, strerror(errno));
+	}
+	hwloc_bitmap_free(nodes);
+	hwloc_bitmap_free(cpus);
+	return r;
+}
+
+/* CPU and memory binding are the thread's and are inherited: set around the clone, because hwloc must not run between
+ * clone and exec. */
+static void unbind(struct wring_agent *a, const struct wring_load *l)
+{
+	if (l->cpu_nodes)
+		hwloc_set_cpubind(a->topology, hwloc_topology_get_complete_cpuset(a->topology), HWLOC_CPUBIND_THREAD);
+	if (l->mem_nodes)
+		hwloc_set_membind(a->topology, hwloc_topology_get_complete_nodeset(a->topology), HWLOC_MEMBIND_DEFAULT,
+				  HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET);
+}
+
+static pid_t clone_into(int cgroup_fd, int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup_fd,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* In the child, until exec: only system calls. */
+static void child(const char *program, char *const argv[], const int keep[3])
+{
+	static const char zero[] = "0";
+	sigset_t none;
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	/* The agent is exempt from the OOM killer; what it starts must not be. */
+	if (fd >= 0 && write(fd, zero, 1) != 1)
+		_exit(126);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	for (int i = 0; i < 3; i++)
+		fcntl(keep[i], F_SETFD, 0);
+	execv(program, argv);
+	_exit(127);
+}
+
+static int make_dir(struct wring_loadset *l, const char *mount, struct wring_err *err)
+{
+	_cleanup_free_ char *path = wring_strf("%s/%s-%zu", wring_scratch_dir(l->session, mount), l->decl->name, l->total);
+	int fd;
+
+	if (!path)
+		return wring_err_set(err, -ENOMEM, "load %s", l->decl->name);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return wring_err_set(err, -errno, "load %s: mkdir of %s: %s", l->decl->name, path, strerror(errno));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? wring_err_set(err, -errno, "load %s: %s: %s", l->decl->name, path, strerror(errno)) : fd;
+}
+
+static char **make_argv(struct wring_loadset *l, size_t index, int socket, int dir, struct wring_err *err)
+{
+	const struct wring_settings *params = &l->decl->params;
+	char **argv = calloc(params->n + 8, sizeof(*argv));
+	size_t n = 0;
+
+	if (!argv)
+		goto nomem;
+	argv[n++] = strdup("wring-load");
+	argv[n++] = wring_strf("--page-fd=%d", l->page_fd);
+	argv[n++] = wring_strf("--socket-fd=%d", socket);
+	argv[n++] = wring_strf("--dir-fd=%d", dir);
+	argv[n++] = wring_strf("--index=%zu", index);
+	argv[n++] = wring_strf("--seed=%llu", (unsigned long long)(l->session->agent->seed + 1000003 * (l->total - index)));
+	argv[n++] = strdup(l->decl->workload);
+	for (size_t i = 0; i < params->n; i++)
+		if (strcmp(params->rows[i].key, "on"))
+			argv[n++] = wring_strf("%s=%s", params->rows[i].key, params->rows[i].value);
+	for (size_t i = 0; i < n; i++)
+		if (!argv[i])
+			goto nomem;
+	return argv;
+nomem:
+	wring_err_set(err, -ENOMEM, "load %s: its arguments", l->decl->name);
+	return argv;
+}
+
+static void free_argv(char **argv)
+{
+	for (size_t i = 0; argv && argv[i]; i++)
+		free(argv[i]);
+	free(argv);
+}
+
+static int start_one(struct wring_loadset *l, const char *group, struct wring_err *err)
+{
+	struct wring_agent *a = l->session->agent;
+	_cleanup_close_ int cg = wring_group_dirfd(a->tree, group), theirs = -1, dir = -1;
+	struct process *p = &l->procs[l->n];
+	int pair[2], r;
+	char **argv;
+
+	if (cg < 0)
+		return wring_err_set(err, cg, "load %s: cgroup %s: %s", l->decl->name, group, strerror(-cg));
+	dir = make_dir(l, wring_setting_get(&l->decl->params, "on"), err);
+	if (dir < 0)
+		return dir;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return wring_err_set(err, -errno, "load %s: socketpair: %s", l->decl->name, strerror(errno));
+	theirs = pair[1];
+	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING };
+	err->code = 0;
+	argv = make_argv(l, l->n, theirs, dir, err);
+	r = err->code ? err->code : bind_nodes(a, l->decl, err);
+	if (!r) {
+		p->pid = clone_into(cg, &p->pidfd);
+		if (!p->pid)
+			child(a->load_program, argv, (int[3]){ l->page_fd, theirs, dir });
+		if (p->pid < 0)
+			r = wring_err_set(err, -errno, "load %s: clone3 into cgroup %s: %s", l->decl->name, group, strerror(errno));
+	}
+	unbind(a, l->decl);
+	free_argv(argv);
+	if (r) {
+		close(pair[0]);
+		return r;
+	}
+	l->n++;
+	l->total++;
+	return 0;
+}
+
+static int start_in(void *arg, const char *group, const char *subject, struct wring_err *err)
+{
+	struct wring_loadset *l = arg;
+	int r = 0;
+
+	(void)subject;
+	for (uint64_t i = 0; i < l->decl->procs && !r; i++)
+		r = start_one(l, group, err);
+	return r;
+}
+
+/* ---- following ---- */
+
+static void reap(struct wring_loadset *l, struct process *p)
+{
+	siginfo_t si = { 0 };
+
+	if (p->pid <= 0 || waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED | WNOHANG) || !si.si_pid)
+		return;
+	if (si.si_code == CLD_EXITED)
+		wring_out_event(l->session->agent->out, "load", l->decl->name, "exit pid=%d code=%d", p->pid, si.si_status);
+	else
+		wring_out_event(l->session->agent->out, "load", l->decl->name, "exit pid=%d signal=%d", p->pid, si.si_status);
+	if (si.si_code == CLD_EXITED && si.si_status == 127 && !*l->error)
+		snprintf(l->error, sizeof(l->error), "load %s: %s could not be started", l->decl->name, l->session->agent->load_program);
+	__atomic_store_n(&page_of(l, (size_t)(p - l->procs))->held_objects, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&page_of(l, (size_t)(p - l->procs))->held_bytes, 0, __ATOMIC_RELAXED);
+	close(p->pidfd);
+	close(p->socket);
+	p->pidfd = p->socket = -1;
+	p->pid = 0;
+	p->state = GONE;
+}
+
+static void take_fd(struct wring_loadset *l, struct msghdr *msg)
+{
+	struct cmsghdr *cm = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	if (!cm || cm->cmsg_type != SCM_RIGHTS)
+		return;
+	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	if (l->n_held < 4096)
+		l->held[l->n_held++] = fd;
+	else
+		close(fd);
+}
+
+/* False at the end of the stream. */
+static bool hear(struct wring_loadset *l, struct process *p)
+{
+	char b, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &b, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(p->socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	if (b == 'r')
+		p->state = READY;
+	else if (b == 'd')
+		p->state = DONE;
+	else if (b == 'f')
+		take_fd(l, &msg);
+	else if (b == 'e') {
+		p->state = FAILED;
+		snprintf(l->error, sizeof(l->error), "load %s: %s", l->decl->name, page_of(l, (size_t)(p - l->procs))->message);
+	}
+	return true;
+}
+
+static bool any_below(const struct wring_loadset *l, enum state wanted)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->procs[i].state < wanted)
+			return true;
+	return false;
+}
+
+/* Until every process has come to `wanted` or beyond. */
+static int follow(struct wring_loadset *l, enum state wanted, int64_t deadline_ns)
+{
+	while (any_below(l, wanted)) {
+		struct pollfd fds[128];
+		size_t n = 0, at[128];
+		bool heard = true;
+		int64_t left = deadline_ns - wring_now_ns();
+
+		for (size_t i = 0; i < l->n && n < 126; i++)
+			if (l->procs[i].state < wanted) {
+				at[n] = i;
+				fds[n++] = (struct pollfd){ .fd = l->procs[i].socket, .events = POLLIN };
+				at[n] = i;
+				fds[n++] = (struct pollfd){ .fd = l->procs[i].pidfd, .events = POLLIN };
+			}
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(fds, n, left / WRING_NSEC_PER_MSEC < 200 ? 1 + (int)(left / WRING_NSEC_PER_MSEC) : 200) < 0)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			struct process *p = &l->procs[at[i]];
+
+			/* What it said before it died counts: listen to the end first. */
+			if (!(i & 1) && fds[i].revents)
+				heard = hear(l, p);
+			else if (i & 1 && fds[i].revents && (!fds[i - 1].revents || !heard))
+				reap(l, p);
+		}
+	}
+	return 0;
+}
+
+static void tell(struct wring_loadset *l, char what, enum state next)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->procs[i].state != GONE && send(l->procs[i].socket, &what, 1, MSG_NOSIGNAL) == 1 && next)
+			l->procs[i].state = next;
+}
+
+/* The counters of earlier processes stay in the sums; a sample must not see the move half done. */
+static void carry_over(struct wring_loadset *l)
+{
+	int64_t sum[6];
+
+	wring_sampling_hold(l->session, true);
+	wring_load_sum(l, sum);
+	memcpy(l->carried, sum, sizeof(sum));
+	l->n = 0;
+	memset(l->pages, 0, l->max * WRING_LOAD_PAGE);
+	wring_sampling_hold(l->session, false);
+}
+
+int wring_load_start(struct wring_session *s, size_t load, struct wring_err *err)
+{
+	struct wring_loadset *l = &s->loads[load];
+	int r;
+
+	if (l->n)
+		wring_load_stop(s, load, wring_now_ns() + 10 * WRING_NSEC_PER_SEC);
+	carry_over(l);
+	r = wring_session_each_dir(s, l->decl->group, start_in, l, err);
+	if (!r)
+		wring_out_event(s->agent->out, "load", l->decl->name, "start procs=%zu", l->n);
+	if (!r && follow(l, READY, wring_now_ns() + 60 * WRING_NSEC_PER_SEC))
+		r = wring_err_set(err, -ETIMEDOUT, "load %s: not ready after 60 s", l->decl->name);
+	if (!r && *l->error)
+		r = wring_err_set(err, -EIO, "%s", l->error);
+	if (!r)
+		tell(l, 'g', RUNNING);
+	return r;
+}
+
+int wring_load_wait(struct wring_session *s, size_t load, int64_t deadline_ns, struct wring_err *err)
+{
+	struct wring_loadset *l = &s->loads[load];
+	int r = follow(l, DONE, deadline_ns);
+
+	if (r)
+		return wring_err_set(err, r, "load %s: not done in time", l->decl->name);
+	return *l->error ? wring_err_set(err, -EIO, "%s", l->error) : 0;
+}
+
+void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns)
+{
+	struct wring_loadset *l = &s->loads[load];
+
+	for (size_t i = 0; i < l->n; i++)
+		__atomic_store_n(&page_of(l, i)->stop, 1, __ATOMIC_RELAXED);
+	tell(l, 's', 0);
+	if (!follow(l, GONE, deadline_ns))
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->procs[i].pid > 0)
+			kill(l->procs[i].pid, SIGKILL);
+	follow(l, GONE, wring_now_ns() + 10 * WRING_NSEC_PER_SEC);
+}
+
+void wring_loads_free(struct wring_session *s)
+{
+	for (size_t i = 0; s->loads && i < s->scenario->n_loads; i++) {
+		struct wring_loadset *l = &s->loads[i];
+
+		wring_load_stop(s, i, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
+		for (size_t k = 0; k < l->n_held; k++)
+			close(l->held[k]);
+		if (l->pages)
+			munmap(l->pages, l->max * WRING_LOAD_PAGE);
+		if (l->page_fd >= 0)
+			close(l->page_fd);
+		free(l->procs);
+		free(l->held);
+	}
+	free(s->loads);
+	s->loads = NULL;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One scenario from its first cgroup to its last: set-up, phases, tear-down. Whatever happens in between, the tear-down
+ * removes what the set-up made. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/agent/agent.h"
+#include "harness/api/outcome.h"
+#include "harness/base/util.h"
+
+char *wring_session_group(const struct wring_session *s, const char *path)
+{
+	return strcmp(path, ".") ? wring_strf("%s/%s", s->scenario->name, path) : strdup(s->scenario->name);
+}
+
+/* The declared group a reference means, and which of its instances: "pool/g3" is number 3 of "pool/g". */
+static const struct wring_group *resolve(const struct wring_scenario *sc, const char *path, bool *ret_single)
+{
+	const struct wring_group *g = wring_scenario_group(sc, path);
+	size_t n = strlen(path);
+	_cleanup_free_ char *base = NULL;
+
+	*ret_single = !g;
+	if (g)
+		return g;
+	while (n && path[n - 1] >= '0' && path[n - 1] <= '9')
+		n--;
+	base = wring_strf("%.*s", (int)n, path);
+	return base ? wring_scenario_group(sc, base) : NULL;
+}
+
+int wring_session_each_dir(struct wring_session *s, const char *path,
+			   int (*visit)(void *arg, const char *group, const char *subject, struct wring_err *err),
+			   void *arg, struct wring_err *err)
+{
+	bool single = true;
+	const struct wring_group *g = strcmp(path, ".") ? resolve(s->scenario, path, &single) : NULL;
+	uint64_t count = g && !single ? g->count : 1;
+	int r = 0;
+
+	if (!g && strcmp(path, "."))
+		return wring_err_set(err, -ENOENT, "no group '%s'", path);
+	for (uint64_t i = 0; i < count && !r && !s->aborted; i++) {
+		_cleanup_free_ char *subject = g && !single && g->count > 1 ? wring_strf("%s%llu", path, (unsigned long long)i) : strdup(path);
+		_cleanup_free_ char *group = subject ? wring_session_group(s, subject) : NULL;
+
+		r = group ? visit(arg, group, subject, err) : wring_err_set(err, -ENOMEM, "group %s", path);
+	}
+	return r;
+}
+
+static int create_groups(struct wring_session *s, struct wring_err *err)
+{
+	struct wring_step create = { .n_args = 1 };
+	size_t n;
+	const struct wring_verb *verbs = wring_verbs(&n);
+	int r = wring_group_create(s->agent->tree, s->scenario->name, err);
+
+	while (n && verbs->id != WRING_STEP_CREATE)
+		verbs++, n--;
+	create.verb = verbs;
+	for (size_t i = 0; i < s->scenario->n_groups && !r; i++) {
+		create.args[0] = s->scenario->groups[i].path;
+		if (!s->scenario->groups[i].deferred)
+			r = wring_step_run(s, &create, err);
+	}
+	return r;
+}
+
+static int set_sysctls(struct wring_session *s, struct wring_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->scenario->sysctls.n && !r; i++)
+		r = wring_sysctl_set(s->agent, s->scenario->sysctls.rows[i].key, s->scenario->sysctls.rows[i].value, err);
+	return r;
+}
+
+static bool needs(const struct wring_session *s, const char *what)
+{
+	for (size_t i = 0; i < s->scenario->n_needs; i++)
+		if (!strcmp(s->scenario->needs[i], what))
+			return true;
+	return false;
+}
+
+static int set_up(struct wring_session *s, struct wring_err *err)
+{
+	int r = set_sysctls(s, err);
+
+	if (!r && needs(s, "swap"))
+		r = wring_swap(s->agent, true, err);
+	if (!r)
+		r = wring_scratch_new(s, err);
+	if (!r)
+		r = create_groups(s, err);
+	if (!r)
+		r = wring_loads_new(s, err);
+	if (!r)
+		r = wring_sampling_new(s, err);
+	return r ? r : wring_sampling_start(s, err);
+}
+
+static int run_phase(struct wring_session *s, const struct wring_phase *p, struct wring_err *err)
+{
+	int r = 0;
+
+	wring_out_event(s->agent->out, "phase", p->name, "begin");
+	for (uint64_t i = 0; i < p->repeat && !r; i++)
+		for (size_t k = 0; k < p->n && !r; k++) {
+			if (s->aborted)
+				r = wring_err_set(err, -ETIMEDOUT, "the scenario's timeout of %llu s ran out",
+						  (unsigned long long)(s->scenario->timeout_ns / WRING_NSEC_PER_SEC));
+			else
+				r = wring_step_run(s, &p->steps[k], err);
+			if (r)
+				wring_err_prefix(err, "phase %s, line %d", p->name, p->steps[k].line);
+		}
+	wring_out_event(s->agent->out, "phase", p->name, "end");
+	return r;
+}
+
+/* The two marks that every run ends with: all loads ended, all groups removed. */
+static void wind_down(struct wring_session *s)
+{
+	struct wring_err err = { 0 };
+	int64_t until = wring_now_ns() + 30 * WRING_NSEC_PER_SEC;
+
+	for (size_t i = 0; i < s->scenario->n_loads; i++)
+		wring_load_stop(s, i, until);
+	wring_sampling_mark(s, "end");
+	for (size_t i = s->scenario->n_groups; i-- > 0;) {
+		const struct wring_group *g = &s->scenario->groups[i];
+
+		for (uint64_t k = 0; k < g->count; k++) {
+			_cleanup_free_ char *path = g->count > 1 ? wring_strf("%s/%s%llu", s->scenario->name, g->path, (unsigned long long)k) :
+								   wring_strf("%s/%s", s->scenario->name, g->path);
+
+			if (!path || (!wring_group_kill(s->agent->tree, path, until, &err) &&
+				      wring_group_remove(s->agent->tree, path, until, &err)))
+				wring_out_event(s->agent->out, "warn", "teardown", "%s", err.msg);
+		}
+	}
+	wring_sampling_mark(s, "removed");
+}
+
+static void tear_down(struct wring_session *s)
+{
+	struct wring_err err = { 0 };
+	int64_t until = wring_now_ns() + 30 * WRING_NSEC_PER_SEC;
+
+	wring_sampling_mute(s);
+	wring_group_kill(s->agent->tree, s->scenario->name, until, &err);
+	wring_loads_free(s);
+	if (wring_group_remove(s->agent->tree, s->scenario->name, until, &err))
+		wring_out_event(s->agent->out, "warn", "teardown", "%s", err.msg);
+	wring_scratch_free(s);
+	if (needs(s, "swap"))
+		wring_swap(s->agent, false, &err);
+	wring_sysctl_restore(s->agent);
+}
+
+/* What this machine must have for the scenario; the reason for a skip, or NULL. */
+static const char *unmet_need(const struct wring_session *s, char *buf, size_t size)
+{
+	for (size_t i = 0; i < s->scenario->n_needs; i++) {
+		const char *need = s->scenario->needs[i];
+
+		if (!strcmp(need, "memcg") || !strcmp(need, "scratch"))
+			continue;
+		if (!strcmp(need, "vm") && s->agent->guest)
+			continue;
+		if (!strcmp(need, "global-pressure") && s->agent->guest)
+			continue;
+		if (!strcmp(need, "root") && !geteuid())
+			continue;
+		if (!strcmp(need, "swap") && wring_swap_present(s->agent))
+			continue;
+		snprintf(buf, size, "needs %s, which this %s does not have", need, s->agent->guest ? "guest" : "host");
+		return buf;
+	}
+	return NULL;
+}
+
+int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
+{
+	struct wring_session s = { .agent = a, .scenario = sc };
+	struct wring_err err = { 0 };
+	char buf[200];
+	const char *need;
+	int r;
+
+	wring_out_begin(a->out, sc->name);
+	need = unmet_need(&s, buf, sizeof(buf));
+	if (need) {
+		wring_out_end(a->out, wring_outcome_name(WRING_SKIP), need);
+		return wring_out_broken(a->out) ? -EPIPE : 0;
+	}
+	r = set_up(&s, &err);
+	if (!r)
+		wring_sampling_mark(&s, "start");
+	for (size_t i = 0; i < sc->n_phases && !r; i++)
+		r = run_phase(&s, &sc->phases[i], &err);
+	if (!r)
+		wind_down(&s);
+	/* The sampler goes on while things are torn down: the heartbeat and the kernel log come from it. */
+	tear_down(&s);
+	wring_sampling_free(&s);
+	wring_out_end(a->out, wring_outcome_name(r ? WRING_BROKEN : WRING_OK), r ? err.msg : "");
+	wring_out_flush(a->out, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
+	return wring_out_broken(a->out) ? -EPIPE : 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sysctls a scenario changes. On a host the old value is journalled first, in /run/wring/PID, so that the next start can
+ * put it back after a kill -9; the journal goes with the last value restored. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/agent/agent.h"
+#include "harness/base/util.h"
+
+#define JOURNAL_DIR "/run/wring"
+
+static char *proc_path(const char *key)
+{
+	char *path = wring_strf("/proc/sys/%s", key);
+
+	if (path && strstr(path, "..")) {
+		free(path);
+		return NULL;
+	}
+	for (char *p = path ? path + strlen("/proc/sys/") : NULL; p && *p; p++)
+		if (*p == '.')
+			*p = '/';
+	return path;
+}
+
+static int remember(struct wring_agent *a, const char *key, const char *old)
+{
+	_cleanup_free_ char *line = wring_strf("%s=%s\n", key, old);
+	_cleanup_close_ int fd = -1;
+
+	if (mkdir(JOURNAL_DIR, 0755) && errno != EEXIST && !a->guest)
+		return -errno;
+	fd = open(a->journal, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || !line)
+		return fd < 0 ? -errno : -ENOMEM;
+	return wring_write_all(fd, line, strlen(line));
+}
+
+int wring_sysctl_set(struct wring_agent *a, const char *key, const char *value, struct wring_err *err)
+{
+	_cleanup_free_ char *path = proc_path(key), *old = NULL;
+	int r = path ? wring_read_line(AT_FDCWD, path, &old) : -EINVAL;
+
+	if (!r)
+		r = remember(a, key, old);
+	if (!r)
+		r = wring_write_file(AT_FDCWD, path, value);
+	return r ? wring_err_set(err, r, "sysctl %s = %s: %s", key, value, strerror(-r)) : 0;
+}
+
+/* Last written, first restored: the oldest value of a key wins. */
+static void restore_from(const char *journal)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (wring_read_file(AT_FDCWD, journal, &text, NULL))
+		return;
+	while (*text) {
+		char *line, *eq;
+		_cleanup_free_ char *path = NULL;
+
+		line = text + strlen(text);
+		if (line > text && line[-1] == '\n')
+			*--line = '\0';
+		line = strrchr(text, '\n');
+		line = line ? line + 1 : text;
+		eq = strchr(line, '=');
+		if (eq) {
+			*eq = '\0';
+			path = proc_path(line);
+			if (path)
+				wring_write_file(AT_FDCWD, path, eq + 1);
+		}
+		*line = '\0';
+	}
+	unlink(journal);
+}
+
+void wring_sysctl_restore(struct wring_agent *a)
+{
+	restore_from(a->journal);
+	if (!a->guest)
+		rmdir(JOURNAL_DIR);
+}
+
+void wring_sysctl_repair(void)
+{
+	DIR *d = opendir(JOURNAL_DIR);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		_cleanup_free_ char *path = NULL;
+		int pid = atoi(e->d_name);
+
+		if (pid <= 0 || !kill(pid, 0) || errno != ESRCH)
+			continue;
+		path = wring_strf(JOURNAL_DIR "/%s", e->d_name);
+		if (path)
+			restore_from(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(JOURNAL_DIR);
+}

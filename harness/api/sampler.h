@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A sampler says which kernel files one source reads and how their numbers are named. The engine
+ * (harness/samplers/source.c) learns a file's layout once and then reads it by position. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "harness/api/registry.h"
+#include "harness/base/wire.h"
+
+enum wring_scope {
+	WRING_PER_SYSTEM, /* files below /proc or /sys */
+	WRING_PER_NODE,   /* one source a NUMA node; %s in the path is "node0" */
+	WRING_PER_GROUP,  /* files of a cgroup */
+	WRING_PER_CACHE,  /* one source a slab cache; %s in the path is its name */
+	WRING_PER_LOAD,   /* the shared counters of a load */
+};
+
+/* Called once for each number found while a layout is learned; key NULL: skip this number. */
+struct wring_layout;
+void wring_layout_field(struct wring_layout *l, size_t at, const char *key, size_t key_len);
+/* Formats: each walks the whole text of one file. */
+void wring_learn_kv(struct wring_layout *l, const char *text, size_t len, const char *file);      /* "key 123" a line */
+void wring_learn_meminfo(struct wring_layout *l, const char *text, size_t len, const char *file); /* "[Node 0 ]Key:  123 kB" */
+void wring_learn_single(struct wring_layout *l, const char *text, size_t len, const char *file);  /* "123": the key is the file's name */
+void wring_learn_psi(struct wring_layout *l, const char *text, size_t len, const char *file);     /* total= of some and full */
+void wring_learn_numa(struct wring_layout *l, const char *text, size_t len, const char *file);    /* "anon N0=1 N1=2" */
+void wring_learn_slabinfo(struct wring_layout *l, const char *text, size_t len, const char *file);
+
+#define WRING_MAX_FILES 4
+struct wring_sampler {
+	const char *name, *summary;
+	enum wring_scope scope;
+	const char *files[WRING_MAX_FILES]; /* absolute, or relative to the cgroup */
+	void (*learn)(struct wring_layout *l, const char *text, size_t len, const char *file);
+	enum wring_kind (*kind)(const char *key); /* NULL: gauge */
+	const char *unit;                         /* of all its keys, or "" */
+	bool costly;   /* reading disturbs what is measured: at marks, and at most once a second */
+};
+#define WRING_REGISTER_SAMPLER(s) WRING_REGISTER(sampler, s)
+WRING_REGISTRY(sampler)
+const struct wring_sampler *wring_sampler_find(const char *name);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A workload makes one kind of memory. One file in workloads/ defines one const struct; its options, help and
+ * stored parameters come from the table. It runs in wring-load, a fresh process inside its cgroup, one
+ * per process of the load, and never sees samplers, cgroups or the store. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "harness/api/registry.h"
+#include "harness/base/err.h"
+#include "harness/base/param.h"
+
+struct wring_wctx;
+
+struct wring_workload {
+	const char *name, *summary;
+	const char *doc;                  /* system calls, caches, bytes an object, traps */
+	const struct wring_param *params; /* offsets are into the workload's own struct */
+	size_t size;                      /* of that struct; zeroed, then filled with the defaults */
+	int (*setup)(struct wring_wctx *c, struct wring_err *err);    /* before the start barrier */
+	int (*run)(struct wring_wctx *c, struct wring_err *err);      /* until done or wring_should_stop() */
+	void (*teardown)(struct wring_wctx *c);                       /* lets go of what is held; may be NULL */
+};
+#define WRING_REGISTER_WORKLOAD(w) WRING_REGISTER(workload, w)
+WRING_REGISTRY(workload)
+const struct wring_workload *wring_workload_find(const char *name);
+
+/* What a workload may use of its surroundings. */
+void *wring_wdata(struct wring_wctx *c);        /* its own struct */
+int wring_dirfd(const struct wring_wctx *c);    /* an empty directory of this process on the load's filesystem */
+unsigned wring_index(const struct wring_wctx *c); /* 0.. among the load's processes */
+uint64_t wring_seed(const struct wring_wctx *c);  /* differs between processes, the same for the same run seed */
+bool wring_should_stop(struct wring_wctx *c);   /* the harness wants the run to end */
+void wring_ops(struct wring_wctx *c, uint64_t n);
+/* A system call failed in a way the kernel under test is answerable for (ENOMEM, EIO, ...): counted by errno. */
+void wring_failed(struct wring_wctx *c, int error);
+void wring_made(struct wring_wctx *c, uint64_t objects, uint64_t bytes);
+/* The ledger: what is deliberately pinned from now on; negative numbers let go. */
+void wring_held(struct wring_wctx *c, int64_t objects, int64_t bytes);
+/* The same for what stays when the process is gone (files on tmpfs, descriptors given away). */
+void wring_left(struct wring_wctx *c, int64_t objects, int64_t bytes);
+/* Give a descriptor to the harness, which keeps it open, outside the cgroup, until the scenario's end. */
+int wring_give_fd(struct wring_wctx *c, int fd);
+/* Bytes of one object of a slab cache with its share of the slab; `fallback` when sysfs does not say. */
+uint64_t wring_slab_bytes(const char *cache, uint64_t fallback);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* doctor and kconfig: what this machine and a kernel can do. */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/agent/cgroup.h"
+#include "harness/base/util.h"
+#include "harness/cmd/cmd.h"
+#include "harness/run/run.h"
+
+static void line(bool ok, const char *what, const char *detail, const char *remedy)
+{
+	printf("%-4s %-22s %s%s%s\n", ok ? "yes" : "no", what, detail, !ok && *remedy ? "; " : "", ok ? "" : remedy);
+}
+
+static bool in_path(const char *name)
+{
+	static const char *const more[] = { "/usr/sbin", "/sbin", "/usr/local/sbin" };
+	_cleanup_free_ char *path = strdup(getenv("PATH") ? getenv("PATH") : "");
+	char *save = NULL;
+
+	for (char *dir = path ? strtok_r(path, ":", &save) : NULL; dir; dir = strtok_r(NULL, ":", &save)) {
+		_cleanup_free_ char *full = wring_strf("%s/%s", dir, name);
+
+		if (full && !access(full, X_OK))
+			return true;
+	}
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(more); i++) {
+		_cleanup_free_ char *full = wring_strf("%s/%s", more[i], name);
+
+		if (full && !access(full, X_OK))
+			return true;
+	}
+	return false;
+}
+
+static bool host_line(void)
+{
+	struct wring_base base;
+	struct wring_err err = { 0 };
+	bool ok = !wring_base_find(&base, &err);
+
+	line(ok, "run on the host", ok ? (base.delegated ? "delegated cgroup v2 subtree" : "cgroup v2, root") : err.msg, "");
+	wring_base_done(&base);
+	return ok;
+}
+
+static bool kernel_line(void)
+{
+	const char *from = "";
+	_cleanup_free_ char *path = wring_default_kernel(&from), *detail = NULL;
+	struct wring_kernel *k = NULL;
+	struct wring_err err = { 0 };
+	bool ok = path && !wring_kernel_open(path, &k, &err);
+
+	detail = ok ? wring_strf("%s (%s, %s)", wring_kernel_release(k), path, from) : strdup(path ? err.msg : "none found");
+	line(ok, "a kernel to boot", detail ? detail : "", "./quickstart gets one, or --kernel=PATH");
+	wring_kernel_free(k);
+	return ok;
+}
+
+static int doctor(int argc, char **argv)
+{
+	static const struct { const char *program, *what, *remedy; } programs[] = {
+		{ "mkfs.ext4", "ext4 scratch disks", "apt-get install e2fsprogs" },
+		{ "mkfs.xfs", "xfs scratch disks", "apt-get install xfsprogs" },
+		{ "mkswap", "swap disks", "apt-get install util-linux" },
+		{ "stress-ng", "stress-ng", "apt-get install stress-ng" },
+		{ "fio", "fio", "apt-get install fio" },
+	};
+	char version[100] = "", why[200] = "";
+	bool host, vm, kvm;
+	int i = 1;
+
+	if (argc > i && strcmp(argv[i], "--help"))
+		return wring_usage_error("doctor takes no argument, not '%s'", argv[i]);
+	if (argc > i) {
+		puts("Usage: wring doctor\nPrints every capability found or missing and the command that would supply it.");
+		return WRING_EXIT_OK;
+	}
+	host = host_line();
+	vm = wring_qemu_available(version, sizeof(version));
+	line(vm, "QEMU", vm ? version : "not found", "apt-get install qemu-system-x86");
+	kvm = wring_kvm_usable(why, sizeof(why));
+	line(kvm, "KVM", kvm ? "opens; a run still falls back to TCG when it cannot boot the kernel" : why, "guests run under TCG");
+	vm = kernel_line() && vm;
+	for (size_t k = 0; k < WRING_ARRAY_SIZE(programs); k++)
+		line(in_path(programs[k].program), programs[k].what, programs[k].program, programs[k].remedy);
+	printf("\n%s\n", host ? "Ready: runs go to this host (--where=vm for a guest)." : vm ? "Ready: runs go to a guest." :
+	       "Not ready: neither this host nor a guest can run; see the lines above.");
+	return host || vm ? WRING_EXIT_OK : WRING_EXIT_BROKEN;
+}
+
+static int kconfig(int argc, char **argv)
+{
+	struct wring_kernel *k = NULL;
+	struct wring_err err = { 0 };
+	const char *config;
+	int missing;
+
+	if (argc > 1 && !strcmp(argv[1], "--help")) {
+		puts("Usage: wring kconfig [TREE]\nPrints the kernel configuration the suite wants; with a build tree, .deb or unpacked\n"
+		     "package also checks it: exit 1 when something required is missing.");
+		return WRING_EXIT_OK;
+	}
+	if (argc > 2)
+		return wring_usage_error("kconfig takes one build tree, not '%s'", argv[2]);
+	if (argc < 2)
+		return wring_kconfig(NULL, stdout), WRING_EXIT_OK;
+	if (wring_kernel_open(argv[1], &k, &err))
+		return wring_complain(&err, WRING_EXIT_USAGE);
+	config = wring_kernel_config(k);
+	missing = config ? wring_kconfig(config, stdout) : -1;
+	wring_kernel_free(k);
+	if (missing < 0)
+		return wring_usage_error("%s: no configuration found beside this kernel", argv[1]);
+	return missing ? WRING_EXIT_FAIL : WRING_EXIT_OK;
+}
+
+const struct wring_cmd wring_cmd_doctor = { "doctor", "", "what this host can run, and what to install for the rest", doctor };
+const struct wring_cmd wring_cmd_kconfig = { "kconfig", "[TREE]", "the kernel configuration the suite wants; checks a build tree", kconfig };

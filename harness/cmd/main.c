@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "harness/base/util.h"
+#include "harness/cmd/cmd.h"
+
+static const struct wring_cmd *const commands[] = {
+	&wring_cmd_run, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show, &wring_cmd_export, &wring_cmd_doctor, &wring_cmd_kconfig,
+};
+
+int wring_complain(const struct wring_err *err, int code)
+{
+	fprintf(stderr, "wring: %s\n", err->msg);
+	return code;
+}
+
+int wring_usage_error(const char *fmt, ...)
+{
+	struct wring_err err = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err.msg, sizeof(err.msg), fmt, ap);
+	va_end(ap);
+	return wring_complain(&err, WRING_EXIT_USAGE);
+}
+
+const char *wring_db_path(const char *option)
+{
+	const char *env = getenv("WRING_DB");
+
+	return option ? option : env && *env ? env : "wring.db";
+}
+
+static void help(FILE *out)
+{
+	fputs("Usage: wring COMMAND [ARGUMENT...]\n"
+	      "Squeezes Linux memory reclaim until its faults show.\n\n", out);
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\nwring COMMAND --help tells more. To begin with:\n"
+	      "  wring doctor           what this machine can run\n"
+	      "  wring run @smoke       run the short suite and judge the kernel\n"
+	      "  wring list scenarios   what there is\n\n"
+	      "Exit codes: 0 judged and fine, 1 an invariant failed, 2 usage error (nothing was run),\n"
+	      "3 inconclusive, 4 could not be measured.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		help(argc < 2 ? stderr : stdout);
+		return argc < 2 ? WRING_EXIT_USAGE : WRING_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts(PACKAGE_STRING);
+		return WRING_EXIT_OK;
+	}
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i]->name))
+			return commands[i]->run(argc - 1, argv + 1);
+	return wring_usage_error("no command '%s': wring --help lists them", argv[1]);
+}

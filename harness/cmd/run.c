@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzers/judge.h"
+#include "analyzers/report/report.h"
+#include "harness/base/units.h"
+#include "harness/base/util.h"
+#include "harness/cmd/cmd.h"
+#include "harness/run/run.h"
+
+enum { O_WHERE = 256, O_KERNEL, O_APPEND, O_CPUS, O_NODES, O_MEMORY, O_ACCEL, O_SYSCTL, O_SET, O_REPS, O_SEED, O_TIMEOUT,
+       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB };
+
+static const struct argp_option options[] = {
+	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+	{ "where", O_WHERE, "auto|host|vm", 0, "on this host, or in a QEMU guest (default auto: the host when it can)", 0 },
+	{ "kernel", O_KERNEL, "PATH", 0, "bzImage, linux-image .deb, unpacked package or build tree to boot", 0 },
+	{ "append", O_APPEND, "CMDLINE", 0, "kernel command line to add (may be repeated)", 0 },
+	{ "cpus", O_CPUS, "N", 0, "CPUs of the guest (default 4)", 0 },
+	{ "nodes", O_NODES, "N", 0, "NUMA nodes of the guest (default 2)", 0 },
+	{ "memory", O_MEMORY, "SIZE", 0, "memory of the guest (default 2G)", 0 },
+	{ "accel", O_ACCEL, "auto|kvm|tcg", 0, "default auto: KVM when it really boots, else TCG", 0 },
+	{ "sysctl", O_SYSCTL, "KEY=VALUE", 0, "set for every scenario, restored after it (may be repeated)", 0 },
+	{ "set", O_SET, "SCENARIO.KEY=VALUE", 0, "change a scenario's parameter (may be repeated)", 0 },
+	{ "reps", O_REPS, "N", 0, "run everything N times (default 1)", 0 },
+	{ "seed", O_SEED, "N", 0, "for everything random (default: from the clock; stored)", 0 },
+	{ "timeout", O_TIMEOUT, "DUR", 0, "end each scenario after this long (default: its own)", 0 },
+	{ "label", O_LABEL, "TEXT", 0, "stored with the runs, to find them again", 0 },
+	{ "known", O_KNOWN, "FILE", 0, "known findings: shown, but set no exit code", 0 },
+	{ "json", O_JSON, "FILE", 0, "write the export document of this call", 0 },
+	{ "dry-run", O_DRY, NULL, 0, "print every cgroup, file write and process it would make", 0 },
+	{ "quiet", 'q', NULL, 0, "no progress", 0 },
+	{ "verbose", 'v', NULL, 0, "every event as it comes", 0 },
+	{ 0 } };
+
+struct args {
+	struct wring_run_options o;
+	const char *db, *known, *json;
+	char *targets[64], *sets[64], *sysctls[64], append[2048];
+	size_t n_targets, n_sets, n_sysctls;
+	uint64_t reps;
+	int64_t timeout_ns;
+	bool dry;
+	struct wring_err err;
+};
+
+static int choice(struct args *a, const char *option, const char *arg, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(arg, names[i]))
+			return (int)i;
+	return wring_err_set(&a->err, -EINVAL, "--%s=%s: one of %s, %s, %s is accepted", option, arg, names[0], names[1], names[2]);
+}
+
+static int number(struct args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
+{
+	int r = wring_parse_u64(arg, 1, max, ret, &a->err);
+
+	return r ? wring_err_prefix(&a->err, "--%s", option) : 0;
+}
+
+static int push(struct args *a, char **list, size_t *n, char *arg)
+{
+	if (*n == 64)
+		return wring_err_set(&a->err, -E2BIG, "too many of '%s' (at most 64)", arg);
+	list[(*n)++] = arg;
+	return 0;
+}
+
+static int parse_option(struct args *a, int key, char *arg)
+{
+	static const char *const wheres[] = { "auto", "host", "vm" }, *const accels[] = { "auto", "kvm", "tcg" };
+	uint64_t v = 0;
+	int r = 0;
+
+	switch (key) {
+	case O_WHERE: r = choice(a, "where", arg, wheres, 3); a->o.where = r < 0 ? 0 : (enum wring_where)r; return r < 0 ? r : 0;
+	case O_ACCEL: r = choice(a, "accel", arg, accels, 3); a->o.accel = r < 0 ? 0 : (enum wring_accel)r; return r < 0 ? r : 0;
+	case O_KERNEL: a->o.kernel = arg; return 0;
+	case O_CPUS: r = number(a, "cpus", arg, 255, &v); a->o.cpus = (unsigned)v; return r;
+	case O_NODES: r = number(a, "nodes", arg, 64, &v); a->o.nodes = (unsigned)v; return r;
+	case O_REPS: return number(a, "reps", arg, 10000, &a->reps);
+	case O_SEED: r = wring_parse_u64(arg, 0, INT64_MAX, &a->o.seed, &a->err); break;
+	case O_MEMORY: r = wring_parse_size(arg, &a->o.memory_bytes, &a->err); break;
+	case O_TIMEOUT: r = wring_parse_duration(arg, &a->timeout_ns, &a->err); break;
+	case O_SYSCTL: return push(a, a->sysctls, &a->n_sysctls, arg);
+	case O_SET: return push(a, a->sets, &a->n_sets, arg);
+	case ARGP_KEY_ARG: return push(a, a->targets, &a->n_targets, arg);
+	case O_APPEND:
+		if (strlen(a->append) + strlen(arg) + 2 > sizeof(a->append))
+			return wring_err_set(&a->err, -E2BIG, "--append: longer than %zu characters", sizeof(a->append));
+		if (*a->append)
+			strcat(a->append, " ");
+		strcat(a->append, arg);
+		return 0;
+	case O_LABEL: a->o.label = arg; return 0;
+	case O_KNOWN: a->known = arg; return 0;
+	case O_JSON: a->json = arg; return 0;
+	case O_DB: a->db = arg; return 0;
+	case O_DRY: a->dry = true; return 0;
+	case 'q': a->o.quiet = true; return 0;
+	case 'v': a->o.verbose = true; return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return r ? wring_err_prefix(&a->err, "--%s", key == O_SEED ? "seed" : key == O_MEMORY ? "memory" : "timeout") : 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+	int r;
+
+	if (a->err.code)
+		return 0;
+	r = parse_option(a, key, arg);
+	return r == (int)ARGP_ERR_UNKNOWN ? ARGP_ERR_UNKNOWN : 0;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	wring_interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* --reps: the same plan again; each repetition is runs of its own. */
+static int run_reps(struct args *a, struct wring_store *st, struct wring_place *p, const struct wring_scenarios *s, int64_t **ids, size_t *n)
+{
+	int r = 0;
+
+	*ids = NULL;
+	*n = 0;
+	for (uint64_t i = 0; i < a->reps && !r && !wring_interrupted; i++) {
+		int64_t *more = NULL, *all;
+		size_t k = 0;
+
+		r = wring_run_all(st, &a->o, p, s, &more, &k, &a->err);
+		all = realloc(*ids, (*n + k + 1) * sizeof(*all));
+		if (all) {
+			*ids = all;
+			if (k)
+				memcpy(all + *n, more, k * sizeof(*all));
+			*n += k;
+		}
+		free(more);
+	}
+	return r;
+}
+
+static int collect(struct wring_store *st, const int64_t *ids, size_t n, struct wring_runs *ret, struct wring_err *err)
+{
+	*ret = (struct wring_runs){ .rows = calloc(n + 1, sizeof(*ret->rows)) };
+	if (!ret->rows)
+		return wring_err_set(err, -ENOMEM, "runs");
+	for (size_t i = 0; i < n; i++) {
+		struct wring_runs one;
+		char spec[32];
+		int r;
+
+		snprintf(spec, sizeof(spec), "%lld", (long long)ids[i]);
+		r = wring_store_runs(st, spec, &one, err);
+		if (r)
+			return r;
+		ret->rows[ret->n++] = one.rows[0];
+		free(one.rows);
+	}
+	return 0;
+}
+
+static int write_json(struct wring_store *st, const struct wring_runs *runs, const char *path, struct wring_err *err)
+{
+	FILE *f = fopen(path, "we");
+	int r = f ? wring_export_json(st, runs, f, err) : wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
+
+	if (f && fclose(f) && !r)
+		r = wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
+	return r;
+}
+
+/* Judges what was run, prints the table, and says what it all comes to. */
+static int conclude(struct args *a, struct wring_store *st, struct wring_known *known, const int64_t *ids, size_t n)
+{
+	struct wring_runs runs = { 0 };
+	struct wring_exit x = { 0 };
+	char gone[2000];
+	int r = collect(st, ids, n, &runs, &a->err);
+
+	for (size_t i = 0; i < runs.n && !r; i++)
+		r = wring_judge_run(st, &runs.rows[i], known, &a->err);
+	wring_runs_done(&runs);
+	if (!r)
+		r = collect(st, ids, n, &runs, &a->err);
+	for (size_t i = 0; i < runs.n && !r; i++)
+		r = wring_exit_add(&x, st, &runs.rows[i], &a->err);
+	if (!r && !a->o.quiet)
+		r = wring_report_table(st, &runs, stdout, &a->err);
+	if (!r && known && wring_known_gone(known, gone, sizeof(gone)) && !a->o.quiet)
+		fputs(gone, stdout);
+	if (!r && a->json)
+		r = write_json(st, &runs, a->json, &a->err);
+	wring_runs_done(&runs);
+	return r ? wring_complain(&a->err, WRING_EXIT_BROKEN) : wring_exit_code(&x);
+}
+
+static int run_here(struct args *a, struct wring_place *p, const struct wring_scenarios *s, struct wring_known *known)
+{
+	struct wring_store *st = NULL;
+	const char *db = wring_db_path(a->db);
+	int64_t *ids = NULL;
+	size_t n = 0;
+	int r = wring_store_open(db, WRING_STORE_WRITE, &st, &a->err), code;
+
+	if (r)
+		return wring_complain(&a->err, WRING_EXIT_USAGE);
+	if (wring_store_note(st) && !a->o.quiet)
+		fprintf(stderr, "wring: %s: %s\n", db, wring_store_note(st));
+	if (!a->o.quiet)
+		fprintf(stderr, "wring: %zu scenario%s %s (%s)%s, database %s\n", s->n, s->n == 1 ? "" : "s",
+			p->where == WRING_WHERE_HOST ? "on this host" : "in a guest", p->why,
+			p->where == WRING_WHERE_HOST ? "" : p->accel == WRING_ACCEL_KVM ? ", KVM" : ", TCG",
+db);
+	r = run_reps(a, st, p, s, &ids, &n);
+	if (r && n && r != -ENOSPC) {
+		wring_complain(&a->err, 0);
+		a->err.code = 0;
+	}
+	/* Nothing was begun: a set-up error, for the caller to mend. */
+	if (r && (!n || r == -ENOSPC))
+		code = wring_complain(&a->err, n ? WRING_EXIT_BROKEN : WRING_EXIT_USAGE);
+	else
+		code = conclude(a, st, known, ids, n);
+	if (r && code == WRING_EXIT_OK)
+		code = WRING_EXIT_BROKEN;
+	if (!a->o.quiet)
+		printf("exit %d, database %s\n", code, db);
+	wring_store_close(st);
+	free(ids);
+	return code;
+}
+
+static int run_selected(struct args *a)
+{
+	struct wring_scenarios s = { 0 };
+	struct wring_place p = { 0 };
+	struct wring_known *known = NULL;
+	int code = WRING_EXIT_OK, r = wring_scenarios_select(a->targets, a->n_targets, a->sets, a->n_sets, a->sysctls, a->n_sysctls, &s, &a->err);
+
+	if (!r && a->known)
+		r = wring_known_read(a->known, &known, &a->err);
+	if (!r)
+		r = wring_place_check(&a->o, &s, &a->err);
+	if (!r)
+		r = wring_place_find(&a->o, &p, &a->err);
+	for (size_t i = 0; i < s.n && a->timeout_ns; i++)
+		s.rows[i]->timeout_ns = (uint64_t)a->timeout_ns;
+	if (!r && a->dry)
+		r = wring_dry_run(&a->o, &p, &s, stdout, &a->err);
+	else if (!r)
+		code = run_here(a, &p, &s, known);
+	if (r)
+		code = wring_complain(&a->err, WRING_EXIT_USAGE);
+	wring_known_free(known);
+	wring_place_done(&p);
+	wring_scenarios_done(&s);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct argp argp = { options, parse, "SCENARIO|@SUITE|FILE.ini...",
+		"Run scenarios and judge each against its invariants.\v"
+		"wring run @smoke                         the short suite\n"
+		"wring run slab-at-max --nodes=1          one scenario\n"
+		"wring run @smoke --kernel=arch/x86/boot/bzImage\n"
+		"wring run high-kmem --append=cgroup.memory=nokmem   a planted fault: accounting fails", NULL, NULL, NULL };
+	struct args a = { .reps = 1, .o = { .cpus = 4, .nodes = 2, .memory_bytes = 2ULL << 30 } };
+	char name[] = "wring run";
+
+	argv[0] = name;
+	a.o.seed = (uint64_t)time(NULL);
+	argp_err_exit_status = WRING_EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	a.o.append = a.append;
+	if (a.err.code)
+		return wring_complain(&a.err, WRING_EXIT_USAGE);
+	if (!a.n_targets)
+		return wring_usage_error("run: name a scenario, a suite (@smoke) or a file; wring list scenarios shows what there is");
+	catch_signals();
+	return run_selected(&a);
+}
+
+const struct wring_cmd wring_cmd_run = { "run", "TARGET...", "run scenarios or @suites, judge each run against its invariants", run };

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One boot of a guest: build it, start it, record it, and find out how it ended. A guest that panics or hangs is a
+ * finding about its kernel; one that was paused, killed or starved from outside is nobody's fault. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "harness/base/util.h"
+#include "harness/run/run.h"
+
+#define BOOT_TCG_NS (180 * WRING_NSEC_PER_SEC)
+#define BOOT_KVM_NS (30 * WRING_NSEC_PER_SEC)
+#define SILENCE_NS (15 * WRING_NSEC_PER_SEC)
+#define OVERTIME_NS (90 * WRING_NSEC_PER_SEC)
+/* Below this share of one CPU over the silence, the host did not let the guest run. */
+#define STARVED_SHARE 0.02
+
+/* ---- what goes into the guest ---- */
+
+static int add_file(struct wring_initramfs *i, const char *host, const char *guest, struct wring_err *err)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t len;
+	int r = wring_read_file(AT_FDCWD, host, &data, &len);
+
+	return r ? wring_err_set(err, r, "%s: %s", host, strerror(-r)) : wring_initramfs_add_data(i, guest, 0644, data, len, err);
+}
+
+static int add_carried(struct wring_initramfs *i, const struct wring_scenarios *s, struct wring_err *err)
+{
+	for (size_t k = 0; k < s->n; k++)
+		for (size_t c = 0; c < s->rows[k]->n_carry; c++) {
+			const char *file = s->rows[k]->carry[c], *base = strrchr(file, '/'), *dir = strrchr(s->rows[k]->file, '/');
+			_cleanup_free_ char *host = *file == '/' || !dir ? strdup(file) :
+						    wring_strf("%.*s/%s", (int)(dir - s->rows[k]->file), s->rows[k]->file, file);
+			_cleanup_free_ char *guest = wring_strf("/carry/%s", base ? base + 1 : file);
+			int r = host && guest ? add_file(i, host, guest, err) : wring_err_set(err, -ENOMEM, "carry");
+
+			if (r)
+				return wring_err_prefix(err, "scenario %s: carry", s->rows[k]->name);
+		}
+	return 0;
+}
+
+static bool any_mount(const struct wring_scenarios *s, const char *type)
+{
+	for (size_t k = 0; k < s->n; k++)
+		for (size_t m = 0; m < s->rows[k]->n_mounts; m++)
+			if (!strcmp(s->rows[k]->mounts[m].type, type))
+				return true;
+	return false;
+}
+
+static bool any_need(const struct wring_scenarios *s, const char *need)
+{
+	for (size_t k = 0; k < s->n; k++)
+		for (size_t m = 0; m < s->rows[k]->n_needs; m++)
+			if (!strcmp(s->rows[k]->needs[m], need))
+				return true;
+	return false;
+}
+
+/* Only what is needed: a module is up to a second of loading (xfs under TCG). */
+static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, struct wring_err *err)
+{
+	const char *names[8] = { "virtio_pci", "virtio_console" };
+	struct wring_modules mods = { 0 };
+	_cleanup_free_ char *order = NULL;
+	size_t n = 2, len;
+	FILE *f;
+	int r;
+
+	if (any_mount(s, "ext4") || any_mount(s, "xfs") || any_need(s, "swap"))
+		names[n++] = "virtio_blk";
+	if (any_mount(s, "ext4"))
+		names[n++] = "ext4";
+	if (any_mount(s, "xfs"))
+		names[n++] = "xfs";
+	if (any_need(s, "zram"))
+		names[n++] = "zram";
+	if (any_need(s, "nbd"))
+		names[n++] = "nbd";
+	r = wring_kernel_modules(k, names, n, &mods, err);
+	if (r)
+		return r;
+	f = open_memstream(&order, &len);
+	for (size_t m = 0; m < mods.n && !r && f; m++) {
+		_cleanup_free_ char *path = wring_strf("/modules/%s", mods.rows[m].file);
+
+		fprintf(f, "%s\n", mods.rows[m].file);
+		r = path ? wring_initramfs_add_data(i, path, 0644, mods.rows[m].data, mods.rows[m].len, err) : -ENOMEM;
+	}
+	wring_modules_done(&mods);
+	if (!f || fclose(f))
+		return wring_err_set(err, -ENOMEM, "module list");
+	return r ? r : wring_initramfs_add_data(i, "/modules/order", 0644, order, len, err);
+}
+
+static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size_t first, int *ret_fd, struct wring_err *err)
+{
+	_cleanup_free_ char *agent = wring_program("wring-agent", err), *load = agent ? wring_program("wring-load", err) : NULL, *plan = NULL;
+	struct wring_initramfs *i = NULL;
+	size_t len;
+	int x;
+
+	if (!load)
+		return err->code;
+	plan = wring_plan_text(r->options, r->scenarios, first, &len);
+	x = plan ? wring_initramfs_new(&i, err) : wring_err_set(err, -ENOMEM, "plan");
+	if (!x)
+		x = wring_initramfs_add_program(i, agent, "/init", err);
+	if (!x)
+		x = wring_initramfs_add_program(i, load, "/wring-load", err);
+	if (!x)
+		x = wring_initramfs_add_data(i, "/plan", 0644, plan, len, err);
+	if (!x)
+		x = add_modules(i, p->kernel, r->scenarios, err);
+	if (!x)
+		x = add_carried(i, r->scenarios, err);
+	if (!x)
+		x = wring_initramfs_finish(i, ret_fd, err);
+	wring_initramfs_free(i);
+	return x;
+}
+
+/* One disk for the nth mount of a type that any scenario has, as large as the largest. */
+struct disks {
+	struct wring_vm_disk rows[16];
+	char serials[16][24];
+	size_t n;
+};
+
+static void close_disks(struct disks *d)
+{
+	while (d->n)
+		close(d->rows[--d->n].fd);
+}
+
+static int add_disk(struct disks *d, const char *type, size_t nth, uint64_t bytes, struct wring_err *err)
+{
+	int r;
+
+	if (d->n == WRING_ARRAY_SIZE(d->rows))
+		return wring_err_set(err, -E2BIG, "more than %zu disks", d->n);
+	snprintf(d->serials[d->n], sizeof(d->serials[0]), "%.10s-%zu", type, nth);
+	d->rows[d->n].serial = d->serials[d->n];
+	r = wring_disk_image(type, bytes, &d->rows[d->n].fd, err);
+	d->n += !r;
+	return r;
+}
+
+static uint64_t largest_nth(const struct wring_scenarios *s, const char *type, size_t nth)
+{
+	uint64_t bytes = 0;
+
+	for (size_t k = 0; k < s->n; k++)
+		for (size_t m = 0, seen = 0; m < s->rows[k]->n_mounts; m++) {
+			const struct wring_mount *mt = &s->rows[k]->mounts[m];
+
+			if (!strcmp(mt->type, type) && seen++ == nth && mt->size_bytes > bytes)
+				bytes = mt->size_bytes;
+		}
+	return bytes;
+}
+
+static int make_disks(const struct wring_scenarios *s, struct disks *d, struct wring_err *err)
+{
+	static const char *const types[] = { "ext4", "xfs" };
+	int r = 0;
+
+	d->n = 0;
+	for (size_t t = 0; t < WRING_ARRAY_SIZE(types) && !r; t++) {
+		uint64_t bytes;
+
+		for (size_t nth = 0; !r && (bytes = largest_nth(s, types[t], nth)); nth++)
+			r = add_disk(d, types[t], nth, bytes, err);
+	}
+	if (!r && any_need(s, "swap"))
+		r = add_disk(d, "swap", 0, 512 << 20, err);
+	return r;
+}
+
+static int start(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_vm **ret, struct wring_err *err)
+{
+	const struct wring_run_options *o = r->options;
+	_cleanup_close_ int initramfs = -1;
+	struct disks disks = { .n = 0 };
+	int x = build_initramfs(r, p, first, &initramfs, err);
+
+	if (!x)
+		x = make_disks(r->scenarios, &disks, err);
+	if (!x) {
+		struct wring_vm_spec spec = {
+			.kernel_fd = wring_kernel_image_fd(p->kernel), .initramfs_fd = initramfs,
+			.append = o->append ? o->append : "", .cpus = o->cpus, .nodes = o->nodes, .memory_bytes = o->memory_bytes,
+			.accel = p->accel, .disks = disks.rows, .n_disks = disks.n,
+		};
+
+		x = wring_vm_start(&spec, ret, err);
+	}
+	close_disks(&disks);
+	return x;
+}
+
+static int begin_boot(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_err *err)
+{
+	const struct wring_run_options *o = r->options;
+	_cleanup_free_ char *uuid = NULL;
+	char started[40], vm[80];
+	const char *config = wring_kernel_config(p->kernel);
+	int x;
+
+	if (wring_read_line(AT_FDCWD, "/proc/sys/kernel/random/uuid", &uuid))
+		return wring_err_set(err, -EIO, "no uuid from /proc/sys/kernel/random/uuid");
+	snprintf(vm, sizeof(vm), "cpus=%u nodes=%u memory=%lluM", o->cpus, o->nodes, (unsigned long long)(o->memory_bytes >> 20));
+	x = wring_recorder_boot(r, &(struct wring_boot_meta){
+			.uuid = uuid, .where = "vm", .started = wring_rfc3339(wring_realtime_ns(), started, sizeof(started)),
+			.append = o->append ? o->append : "", .kernel_sha256 = wring_kernel_sha256(p->kernel),
+			.accel = p->accel == WRING_ACCEL_KVM ? "kvm" : "tcg", .vm = vm }, first, err);
+	if (!x)
+		x = wring_store_fact(r->store, r->boot, "kernel.release", wring_kernel_release(p->kernel), err);
+	if (!x && config) {
+		const char *hz = strstr(config, "\nCONFIG_HZ=");
+
+		x = wring_store_fact(r->store, r->boot, "kernel.config", config, err);
+		if (!x && hz) {
+			char text[16];
+
+			snprintf(text, sizeof(text), "%d", atoi(hz + strlen("\nCONFIG_HZ=")));
+			x = wring_store_fact(r->store, r->boot, "hz", text, err);
+		}
+	}
+	return x;
+}
+
+/* ---- how it went ---- */
+
+enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME };
+
+struct watch {
+	struct wring_vm *vm;
+	int64_t started_ns, boot_limit_ns, silence_cpu_ns, silence_since_ns;
+	char detail[200];
+};
+
+/* The first line of the console that says why the kernel stopped, from `marker` on. */
+static bool console_line(struct wring_vm *vm, const char *marker, char *buf, size_t size)
+{
+	size_t len;
+	const char *text = wring_vm_console(vm, &len), *at = text ? memmem(text, len, marker, strlen(marker)) : NULL;
+
+	if (at)
+		snprintf(buf, size, "%.*s", (int)strcspn(at, "\r\n"), at);
+	return at;
+}
+
+static enum fate look_at_exit(struct watch *w, enum wring_vm_state state)
+{
+	wring_vm_pump(w->vm);
+	if (state == WRING_VM_KILLED)
+		return KILLED;
+	if (console_line(w->vm, "Kernel panic", w->detail, sizeof(w->detail)))
+		return PANICKED;
+	return ENDED;
+}
+
+/* No record for a while although the agent sends a heartbeat five times a second: who is to blame? */
+static enum fate look_at_silence(struct watch *w, const struct wring_recorder *r, int64_t now)
+{
+	enum wring_vm_state state;
+	int64_t cpu, silent = now - r->last_record_ns;
+
+	if (silent < 2 * WRING_NSEC_PER_SEC) {
+		w->silence_since_ns = 0;
+		return GOES_ON;
+	}
+	if (!w->silence_since_ns) {
+		w->silence_since_ns = now;
+		w->silence_cpu_ns = wring_vm_cpu_ns(w->vm);
+	}
+	if (silent < SILENCE_NS)
+		return GOES_ON;
+	state = wring_vm_state(w->vm, w->detail, sizeof(w->detail));
+	if (state == WRING_VM_PAUSED)
+		return PAUSED;
+	if (state == WRING_VM_INTERNAL)
+		return INTERNAL;
+	if (state == WRING_VM_EXITED || state == WRING_VM_KILLED)
+		return look_at_exit(w, state);
+	cpu = wring_vm_cpu_ns(w->vm) - w->silence_cpu_ns;
+	/* An idle guest uses no CPU either: only one that answers the post-mortem slowly was starved; a guest that waits on a dead
+	 * lock with its CPUs idle still answers sysrq. So the share decides only when the console stays mute, in post_mortem(). */
+	snprintf(w->detail, sizeof(w->detail), "no record for %lld s; its CPUs ran %.1f s meanwhile", (long long)(silent / WRING_NSEC_PER_SEC),
+		 (double)cpu / 1e9);
+	return HUNG;
+}
+
+static enum fate look(struct watch *w, const struct wring_recorder *r)
+{
+	int64_t now = wring_now_ns();
+
+	if (wring_interrupted)
+		return INTERRUPTED;
+	if (!r->hello) {
+		enum wring_vm_state state = WRING_VM_RUNNING;
+
+		if (now - w->started_ns > WRING_NSEC_PER_SEC && !w->silence_since_ns) {
+			w->silence_since_ns = now;
+			state = wring_vm_state(w->vm, w->detail, sizeof(w->detail));
+		} else if (w->silence_since_ns && now - w->silence_since_ns > WRING_NSEC_PER_SEC) {
+			w->silence_since_ns = 0;
+		}
+		if (state == WRING_VM_INTERNAL)
+			return INTERNAL;
+		if (state == WRING_VM_EXITED || state == WRING_VM_KILLED)
+			return look_at_exit(w, state);
+		return now - w->started_ns > w->boot_limit_ns ? NO_BOOT : GOES_ON;
+	}
+	if (r->run && now - r->begin_host_ns > (int64_t)r->scenarios->rows[r->current]->timeout_ns + OVERTIME_NS)
+		return OVERTIME;
+	return look_at_silence(w, r, now);
+}
+
+static int follow(struct watch *w, struct wring_recorder *r, enum fate *ret, struct wring_err *err)
+{
+	struct pollfd fds[] = {
+		{ .fd = wring_vm_record_fd(w->vm), .events = POLLIN },
+		{ .fd = wring_vm_console_fd(w->vm), .events = POLLIN },
+		{ .fd = wring_vm_pidfd(w->vm), .events = POLLIN },
+	};
+	enum fate fate = GOES_ON;
+	int x = 0;
+
+	while (fate == GOES_ON && !x) {
+		poll(fds, WRING_ARRAY_SIZE(fds), 100);
+		if (fds[1].revents)
+			wring_vm_pump(w->vm);
+		if (fds[0].revents) {
+			x = wring_recorder_read(r, fds[0].fd, err);
+			if (x > 0) {
+				fds[0].fd = -1;
+				x = 0;
+			}
+		} else if (fds[2].revents) {
+			/* Everything it had sent has been read. */
+			fate = look_at_exit(w, wring_vm_state(w->vm, w->detail, sizeof(w->detail)));
+			break;
+		}
+		if (!x)
+			x = wring_recorder_tick(r, err);
+		if (!x && !fds[2].revents)
+			fate = look(w, r);
+	}
+	*ret = fate;
+	return x;
+}
+
+/* What to write down. */
+static const struct { enum fate fate; const char *subject, *reason; } words[] = {
+	{ PANICKED, "panic", "the guest's kernel panicked" },
+	{ HUNG, "hang", "the guest's kernel hung" },
+	{ OVERTIME, "hang", "the scenario did not end, long after its timeout" },
+	{ KILLED, "killed", "QEMU was killed from outside" },
+	{ PAUSED, "paused", "the guest was paused from outside" },
+	{ STARVED, "starved", "the host did not let the guest's CPUs run" },
+	{ NO_BOOT, "noboot", "the guest did not boot in time" },
+	{ INTERNAL, "internal", "QEMU cannot run this kernel with this accelerator" },
+	{ INTERRUPTED, "interrupted", "interrupted by the user" },
+	{ ENDED, "exited", "the guest ended before its plan did" },
+};
+
+static enum fate post_mortem(struct watch *w, enum fate fate)
+{
+	int64_t cpu = wring_vm_cpu_ns(w->vm), since = wring_now_ns();
+	char state[100];
+
+	if (fate != HUNG && fate != OVERTIME)
+		return fate;
+	if (wring_vm_post_mortem(w->vm, 15000))
+		return fate;
+	/* Not even an NMI: a kernel that is deaf still burns its CPUs; a guest that got no CPU proves nothing. */
+	if ((double)(wring_vm_cpu_ns(w->vm) - cpu) < STARVED_SHARE * (double)(wring_now_ns() - since))
+		return wring_vm_state(w->vm, state, sizeof(state)) == WRING_VM_PAUSED ? PAUSED : STARVED;
+	return fate;
+}
+
+static int write_down(struct watch *w, struct wring_recorder *r, enum fate fate, struct wring_err *err)
+{
+	_cleanup_free_ char *reason = NULL;
+	size_t len, i = 0;
+	const char *console;
+	int x = 0;
+
+	fate = post_mortem(w, fate);
+	while (i + 1 < WRING_ARRAY_SIZE(words) && words[i].fate != fate)
+		i++;
+	console = wring_vm_console(w->vm, &len);
+	if (len)
+		x = wring_store_console(r->store, r->boot, console, len, err);
+	if (x || r->done >= r->scenarios->n || (fate == ENDED && r->bye && !*r->error))
+		return x ? x : wring_store_commit(r->store, err);
+	if (*r->error && fate == ENDED)
+		reason = strdup(r->error);
+	else
+		reason = wring_strf("%s%s%s", words[i].reason, *w->detail ? ": " : "", w->detail);
+	if (!reason)
+		return wring_err_set(err, -ENOMEM, "reason");
+	if (!r->run)
+		x = wring_recorder_end(r, "broken", reason, err);
+	else {
+		wring_recorder_note(r, "guest", words[i].subject, *w->detail ? w->detail : words[i].reason);
+		x = wring_recorder_end(r, "broken", reason, err);
+	}
+	return x;
+}
+
+/* KVM that opens and takes ioctls but cannot run this kernel: nobody asked for it, so TCG does it. */
+static bool should_fall_back(const struct wring_recorder *r, const struct wring_place *p, int x, enum fate fate)
+{
+	return p->accel == WRING_ACCEL_KVM && !p->accel_asked && !r->hello &&
+	       (x || fate == INTERNAL || fate == NO_BOOT || fate == PANICKED || fate == KILLED || fate == ENDED);
+}
+
+int wring_boot_guest(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_err *err)
+{
+	struct watch w = { 0 };
+	enum fate fate = GOES_ON;
+	int x = begin_boot(r, p, first, err);
+
+	if (x)
+		return x;
+	x = start(r, p, first, &w.vm, err);
+	w.started_ns = r->last_record_ns = wring_now_ns();
+	w.boot_limit_ns = p->accel == WRING_ACCEL_KVM && !p->accel_asked ? BOOT_KVM_NS : BOOT_TCG_NS;
+	if (!x)
+		x = follow(&w, r, &fate, err);
+	if (should_fall_back(r, p, x, fate)) {
+		wring_progress_line(r->progress, "KVM opens here but cannot run this kernel: going on with TCG");
+		p->accel = WRING_ACCEL_TCG;
+		wring_vm_free(w.vm);
+		return wring_boot_guest(r, p, first, err);
+	}
+	if (!x)
+		x = write_down(&w, r, fate, err);
+	wring_vm_free(w.vm);
+	return x;
+}

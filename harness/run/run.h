@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Running plans: chooses where, starts agents, records their streams into the store. */
+#pragma once
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "harness/base/err.h"
+#include "harness/plan/plan.h"
+#include "harness/vm/vm.h"
+#include "results-schema/store.h"
+
+enum wring_where { WRING_WHERE_AUTO, WRING_WHERE_HOST, WRING_WHERE_VM };
+
+struct wring_run_options {
+	enum wring_where where;
+	const char *kernel;              /* path; NULL: $WRING_KERNEL, build/kernel, the host's own image */
+	const char *append;              /* kernel command line, "" */
+	unsigned cpus, nodes;
+	uint64_t memory_bytes;
+	enum wring_accel accel;
+	uint64_t seed;
+	const char *label, *arm;
+	bool quiet, verbose;
+	const char *program;             /* path of wring itself: the other programs are beside it */
+};
+
+/* ---- scenarios.c ---- */
+struct wring_scenarios { struct wring_scenario **rows; size_t n; };
+/* target: a scenario's name, @suite, or a path with a slash or ending in .ini. sets: "SCENARIO.KEY=VALUE"; sysctls: "KEY=VALUE",
+ * put into every scenario. -EINVAL or -ENOENT with one line; reports overrides that match no scenario. */
+int wring_scenarios_select(char *const *targets, size_t n, char *const *sets, size_t n_sets, char *const *sysctls, size_t n_sysctls,
+			   struct wring_scenarios *ret, struct wring_err *err);
+/* All built-in ones. */
+int wring_scenarios_all(struct wring_scenarios *ret, struct wring_err *err);
+void wring_scenarios_done(struct wring_scenarios *s);
+/* Samplers, detectors and workloads that a scenario names must exist, and its loads' parameters be accepted. */
+int wring_scenario_check(const struct wring_scenario *s, struct wring_err *err);
+
+/* ---- where.c ---- */
+struct wring_place {
+	enum wring_where where;
+	char *why;                       /* one line for people */
+	struct wring_kernel *kernel;     /* vm */
+	enum wring_accel accel;          /* vm: KVM may still fall back */
+	bool accel_asked;                /* --accel: no falling back */
+	char *accel_why;
+};
+int wring_place_find(const struct wring_run_options *o, struct wring_place *ret, struct wring_err *err);
+void wring_place_done(struct wring_place *p);
+/* Memory and CPUs that make sense; called before anything is started. */
+int wring_place_check(const struct wring_run_options *o, const struct wring_scenarios *s, struct wring_err *err);
+/* Path of wring-agent or wring-load: beside this program, or installed. On the heap, or NULL with err set. */
+char *wring_program(const char *name, struct wring_err *err);
+/* Default kernel path on the heap, or NULL. */
+char *wring_default_kernel(const char **ret_from);
+
+/* ---- record.c ---- one agent's stream into the store */
+struct wring_recorder {
+	struct wring_store *store;
+	const struct wring_run_options *options;
+	const struct wring_scenarios *scenarios;
+	int64_t boot, run;               /* run is 0 between scenarios */
+	size_t current;                  /* index of the scenario that runs or ran last; n before the first */
+	size_t done;                     /* scenarios that ended, in the plan's order */
+	size_t first;                    /* index of the first scenario of this boot */
+	bool hello, bye;
+	int64_t last_record_ns;          /* host time of the last frame */
+	int64_t t_ns, begin_t_ns;        /* agent time of the last frame and of BEGIN */
+	int64_t begin_host_ns;
+	char error[600];                 /* the agent could not go on */
+	int64_t *run_ids; size_t n_runs; /* every run begun, in order */
+	uint8_t *buf; size_t len, size;
+	struct wring_record_source *sources; size_t n_sources;
+	int64_t last_commit_ns;
+	struct wring_progress *progress;
+};
+int wring_recorder_init(struct wring_recorder *r, struct wring_store *store, const struct wring_run_options *o,
+			const struct wring_scenarios *s, struct wring_err *err);
+void wring_recorder_done(struct wring_recorder *r);
+int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *m, size_t first, struct wring_err *err);
+/* Reads what fd has, stores it, commits twice a second. Returns 1 at end of file, 0, or -errno (-EBADMSG: the stream is not ours;
+ * -ENOSPC: the disk is full). */
+int wring_recorder_read(struct wring_recorder *r, int fd, struct wring_err *err);
+int wring_recorder_tick(struct wring_recorder *r, struct wring_err *err);
+/* The recorder's own observation about the guest or agent, at the time of the last frame. */
+void wring_recorder_note(struct wring_recorder *r, const char *kind, const char *subject, const char *text);
+/* The scenario that is running ends here, whatever the agent would say; begins it first if it had not begun. */
+int wring_recorder_end(struct wring_recorder *r, const char *outcome, const char *reason, struct wring_err *err);
+
+/* ---- boot.c, host.c ---- run the scenarios from `first` on, in one boot; returns 0 when the recorder's state says how far it got, or
+ * -errno when nothing could be started (set-up error) */
+int wring_boot_guest(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_err *err);
+int wring_boot_host(struct wring_recorder *r, size_t first, struct wring_err *err);
+
+/* ---- run.c ---- */
+extern volatile sig_atomic_t wring_interrupted;
+/* Everything, boot after boot, until each scenario has an outcome. ret_runs: ids on the heap. */
+int wring_run_all(struct wring_store *st, const struct wring_run_options *o, struct wring_place *p,
+		  const struct wring_scenarios *s, int64_t **ret_runs, size_t *ret_n, struct wring_err *err);
+/* The plan text an agent gets for scenarios first..n-1. On the heap. */
+char *wring_plan_text(const struct wring_run_options *o, const struct wring_scenarios *s, size_t first, size_t *ret_len);
+/* Every cgroup, file write, process and QEMU it would make. */
+int wring_dry_run(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, FILE *out, struct wring_err *err);
+
+/* ---- progress.c ---- */
+struct wring_progress;
+struct wring_progress *wring_progress_new(const struct wring_run_options *o, size_t n_scenarios);
+void wring_progress_free(struct wring_progress *p);
+void wring_progress_line(struct wring_progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void wring_progress_begin(struct wring_progress *p, const struct wring_scenario *s);
+void wring_progress_phase(struct wring_progress *p, const char *phase);
+void wring_progress_limit(struct wring_progress *p, const char *subject, const char *text);
+void wring_progress_memory(struct wring_progress *p, const char *subject, int64_t bytes);
+void wring_progress_end(struct wring_progress *p, const char *outcome, const char *reason);
+void wring_progress_tick(struct wring_progress *p);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where to run: on this host when it can, else in a guest; which kernel, which accelerator, and why. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "harness/agent/cgroup.h"
+#include "harness/base/units.h"
+#include "harness/base/util.h"
+#include "harness/run/run.h"
+
+/* A stock kernel with two nodes, our agent and nothing else boots in 96M here; below this it dies before it can say why. */
+#define MIN_MEMORY (192ULL << 20)
+
+static char *exe_dir(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	*strrchr(path, '/') = '\0';
+	return strdup(path);
+}
+
+char *wring_program(const char *name, struct wring_err *err)
+{
+	_cleanup_free_ char *dir = exe_dir(), *here = dir ? wring_strf("%s/%s", dir, name) : NULL;
+	_cleanup_free_ char *installed = wring_strf("%s/%s", WRING_LIBEXECDIR, name);
+
+	if (here && !access(here, X_OK))
+		return WRING_TAKE_PTR(here);
+	if (installed && !access(installed, X_OK))
+		return WRING_TAKE_PTR(installed);
+	wring_err_set(err, -ENOENT, "the program %s is neither beside wring (%s) nor in %s: build it with make", name, dir ? dir : "?",
+		      WRING_LIBEXECDIR);
+	return NULL;
+}
+
+char *wring_default_kernel(const char **ret_from)
+{
+	const char *env = getenv("WRING_KERNEL");
+	_cleanup_free_ char *dir = exe_dir(), *built = dir ? wring_strf("%s/kernel", dir) : NULL, *own = NULL;
+	struct utsname u;
+
+	if (env && *env) {
+		*ret_from = "$WRING_KERNEL";
+		return strdup(env);
+	}
+	if (built && !access(built, R_OK)) {
+		*ret_from = "left by ./quickstart";
+		return WRING_TAKE_PTR(built);
+	}
+	uname(&u);
+	own = wring_strf("/boot/vmlinuz-%s", u.release);
+	if (own && !access(own, R_OK)) {
+		*ret_from = "this host's own";
+		return WRING_TAKE_PTR(own);
+	}
+	return NULL;
+}
+
+static int find_kernel(const struct wring_run_options *o, struct wring_place *p, struct wring_err *err)
+{
+	const char *from = "--kernel";
+	_cleanup_free_ char *path = o->kernel ? strdup(o->kernel) : wring_default_kernel(&from);
+	int r;
+
+	if (!path)
+		return wring_err_set(err, -ENOENT, "no kernel to boot: ./quickstart gets one, or: apt-get download linux-image-cloud-amd64's "
+				     "image package and --kernel=FILE.deb");
+	r = wring_kernel_open(path, &p->kernel, err);
+	return r && !o->kernel ? wring_err_prefix(err, "kernel %s (%s)", path, from) : r;
+}
+
+static int find_accel(const struct wring_run_options *o, struct wring_place *p, struct wring_err *err)
+{
+	char why[200] = "";
+
+	p->accel_asked = o->accel != WRING_ACCEL_AUTO;
+	p->accel = o->accel == WRING_ACCEL_TCG || !wring_kvm_usable(why, sizeof(why)) ? WRING_ACCEL_TCG : WRING_ACCEL_KVM;
+	p->accel_why = strdup(why);
+	if (o->accel == WRING_ACCEL_KVM && p->accel != WRING_ACCEL_KVM)
+		return wring_err_set(err, -ENODEV, "--accel=kvm: %s: use --accel=auto or tcg", why);
+	return 0;
+}
+
+static int find_vm(const struct wring_run_options *o, struct wring_place *p, struct wring_err *err)
+{
+	char version[100];
+	int r;
+
+	p->where = WRING_WHERE_VM;
+	if (!wring_qemu_available(version, sizeof(version)))
+		return wring_err_set(err, -ENOENT, "qemu-system-x86_64 is not installed: apt-get install qemu-system-x86");
+	r = find_kernel(o, p, err);
+	return r ? r : find_accel(o, p, err);
+}
+
+int wring_place_find(const struct wring_run_options *o, struct wring_place *ret, struct wring_err *err)
+{
+	struct wring_base base = { 0 };
+	struct wring_err why = { 0 };
+	int r;
+
+	*ret = (struct wring_place){ .where = o->where };
+	if (o->where != WRING_WHERE_VM) {
+		r = wring_base_find(&base, &why);
+		wring_base_done(&base);
+		if (!r) {
+			ret->where = WRING_WHERE_HOST;
+			ret->why = strdup(o->where == WRING_WHERE_HOST ? "asked for" : "cgroup v2 with the memory controller is here");
+			if (o->where == WRING_WHERE_AUTO && (o->kernel || (o->append && *o->append)))
+				goto vm;
+			return 0;
+		}
+		if (o->where == WRING_WHERE_HOST)
+			return *err = why, wring_err_prefix(err, "--where=host");
+	}
+vm:
+	free(ret->why);
+	ret->why = o->where == WRING_WHERE_VM ? strdup("asked for") :
+		   o->kernel ? strdup("--kernel was given") : wring_strf("not on the host: %s", why.code ? why.msg : "--append was given");
+	return find_vm(o, ret, err);
+}
+
+void wring_place_done(struct wring_place *p)
+{
+	wring_kernel_free(p->kernel);
+	free(p->why);
+	free(p->accel_why);
+	*p = (struct wring_place){ 0 };
+}
+
+/* Limits that cannot fit are an error of the caller's, found before anything is started. */
+static int check_limits(const struct wring_scenario *s, uint64_t memory, struct wring_err *err)
+{
+	for (size_t i = 0; i < s->n_groups; i++)
+		for (size_t k = 0; k < s->groups[i].files.n; k++) {
+			const struct wring_setting *f = &s->groups[i].files.rows[k];
+			uint64_t bytes;
+
+			if ((strcmp(f->key, "memory.max") && strcmp(f->key, "memory.high")) || wring_parse_size(f->value, &bytes, NULL))
+				continue;
+			if (bytes > memory / 2)
+				return wring_err_set(err, -ERANGE, "%s:%d: %s = %s is more than half of the memory (%llu MiB): the limit would "
+						     "never be the one that is hit; raise --memory", s->file, f->line, f->key, f->value,
+						     (unsigned long long)(memory >> 20));
+		}
+	return 0;
+}
+
+int wring_place_check(const struct wring_run_options *o, const struct wring_scenarios *s, struct wring_err *err)
+{
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (o->memory_bytes < MIN_MEMORY)
+		return wring_err_set(err, -ERANGE, "--memory=%llu MiB: a guest needs 192M or more to boot", (unsigned long long)(o->memory_bytes >> 20));
+	if (o->memory_bytes > host)
+		return wring_err_set(err, -ERANGE, "--memory=%llu MiB: this machine has %llu MiB", (unsigned long long)(o->memory_bytes >> 20),
+				     (unsigned long long)(host >> 20));
+	if (o->nodes > o->cpus)
+		return wring_err_set(err, -ERANGE, "--nodes=%u: at most as many as --cpus=%u", o->nodes, o->cpus);
+	for (size_t i = 0; i < s->n; i++) {
+		int r = check_limits(s->rows[i], o->memory_bytes, err);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}

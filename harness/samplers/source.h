@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A source: one sampler bound to one subject, its open files, learned layout and last values.
+ * Everything is allocated by wring_source_open(); wring_source_read() allocates nothing. */
+#pragma once
+#include "harness/api/sampler.h"
+#include "harness/base/err.h"
+
+struct wring_field {
+	uint32_t skip;  /* literal bytes between the number before and the blanks before this one */
+	int32_t out;    /* index of the value, -1: not kept */
+	char term;      /* the byte behind the number */
+};
+
+struct wring_file {
+	int fd;
+	const char *path;       /* as in the sampler */
+	char *text;             /* the text the layout was learned from */
+	size_t text_len, first_field, n_fields;
+};
+
+struct wring_source {
+	const struct wring_sampler *sampler;
+	char *subject;
+	int64_t id;
+	struct wring_file files[WRING_MAX_FILES];
+	size_t n_files;
+	struct wring_field *fields;
+	size_t n_fields, max_fields;
+	char *keys;             /* NUL-separated names, n of them */
+	size_t keys_len, keys_size;
+	size_t n;               /* values */
+	int64_t *values, *prev;
+	char *buf;
+	size_t buf_size, last_len;
+	uint64_t reads;
+	int64_t interval_ns, due_ns;
+	const void *data;       /* WRING_PER_LOAD: the counters */
+	bool fresh;             /* keys must be sent before the next sample */
+};
+
+/* dirfd: the cgroup's directory (PER_GROUP), else a root under which the absolute paths are looked up (AT_FDCWD for
+ * this system; a recorded tree in tests). Files that do not exist are left out: missing(arg, file, -errno) is called
+ * for each. -ENOENT when none of them exists. */
+int wring_source_open(struct wring_source *s, const struct wring_sampler *sampler, const char *subject, int dirfd,
+		      void (*missing)(void *arg, const char *file, int error), void *arg, struct wring_err *err);
+void wring_source_close(struct wring_source *s);
+/* Reads all values. Returns 0, or 1 when the layout had changed and was learned anew (fresh is set), or -errno
+ * (-ENODEV: the cgroup is gone). */
+int wring_source_read(struct wring_source *s);
+/* Visits the key names in order. */
+const char *wring_source_key(const struct wring_source *s, const char *prev);

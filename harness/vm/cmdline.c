@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/vm/cmdline.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/base/units.h"
+#include "harness/base/util.h"
+
+#define MIB (1ULL << 20)
+
+enum {
+	MAX_CPUS = 255,   /* of q35 without an interrupt remapper */
+	MAX_NODES = 64,
+	MAX_SERIAL = 20,  /* VIRTIO_BLK_ID_BYTES */
+	MAX_APPEND = 1500, /* COMMAND_LINE_SIZE is 2048 on x86 */
+};
+/* A section of the kernel's sparse memory. Linux refuses the whole NUMA table when a node ends inside one
+ * ("Node alignment ... < min 128MB, rejecting NUMA config"). */
+static const uint64_t section_bytes = 128 * MIB;
+
+/* ---- checks ---- */
+
+static int check_memory(const struct wring_vm_spec *s, struct wring_err *err)
+{
+	uint64_t step = section_bytes * s->nodes, fit = (s->memory_bytes + step - 1) / step * step;
+	char have[16], want[16];
+
+	wring_format_size(s->memory_bytes, have, sizeof(have));
+	wring_format_size(fit ? fit : step, want, sizeof(want));
+	if (s->nodes == 1 && (s->memory_bytes < section_bytes || s->memory_bytes % MIB))
+		return wring_err_set(err, -EINVAL, "memory of %s: a guest needs whole MiB, at least 128M", have);
+	if (s->nodes > 1 && (!s->memory_bytes || s->memory_bytes % step))
+		return wring_err_set(err, -EINVAL, "memory of %s over %u nodes: each node needs a multiple of 128M, "
+				     "or Linux ignores the nodes; %s would do", have, s->nodes, want);
+	return 0;
+}
+
+static int check_disk(const struct wring_vm_disk *d, struct wring_err *err)
+{
+	size_t n = d->serial ? strlen(d->serial) : 0;
+	struct stat st;
+
+	if (!n || n > MAX_SERIAL)
+		return wring_err_set(err, -EINVAL, "disk serial '%s': 1 to %d characters", n ? d->serial : "",
+				     MAX_SERIAL);
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)d->serial[i]) && !strchr("-_.", d->serial[i]))
+			return wring_err_set(err, -EINVAL, "disk serial '%s': letters, digits and -_. only", d->serial);
+	if (fstat(d->fd, &st))
+		return wring_err_set(err, -errno, "disk %s: descriptor %d: %s", d->serial, d->fd, strerror(errno));
+	return 0;
+}
+
+static int check_fd(int fd, const char *what, struct wring_err *err)
+{
+	struct stat st;
+
+	if (fd < 3 || fstat(fd, &st))
+		return wring_err_set(err, -EBADF, "%s: descriptor %d is not open", what, fd);
+	return st.st_size ? 0 : wring_err_set(err, -EINVAL, "%s is empty", what);
+}
+
+int wring_vm_check(const struct wring_vm_spec *s, struct wring_err *err)
+{
+	int r = 0;
+
+	if (!s->cpus || s->cpus > MAX_CPUS)
+		return wring_err_set(err, -EINVAL, "%u CPUs: a guest has 1 to %d", s->cpus, MAX_CPUS);
+	if (!s->nodes || s->nodes > MAX_NODES)
+		return wring_err_set(err, -EINVAL, "%u nodes: a guest has 1 to %d", s->nodes, MAX_NODES);
+	if (s->accel != WRING_ACCEL_KVM && s->accel != WRING_ACCEL_TCG)
+		return wring_err_set(err, -EINVAL, "accelerator: neither kvm nor tcg (auto was not resolved)");
+	if (s->deterministic && (s->accel != WRING_ACCEL_TCG || s->n_disks))
+		return wring_err_set(err, -EINVAL, "a deterministic guest runs under tcg and has no disks");
+	if (s->append && strlen(s->append) > MAX_APPEND)
+		return wring_err_set(err, -EINVAL, "a kernel command line of %zu characters (at most %d)",
+				     strlen(s->append), MAX_APPEND);
+	r = check_memory(s, err);
+	if (!r)
+		r = check_fd(s->kernel_fd, "kernel image", err);
+	if (!r)
+		r = check_fd(s->initramfs_fd, "initramfs", err);
+	for (size_t i = 0; i < s->n_disks && !r; i++)
+		r = check_disk(&s->disks[i], err);
+	return r;
+}
+
+/* ---- arguments ---- */
+
+struct args {
+	char **v;
+	size_t n, size;
+	bool is_full; /* memory is exhausted */
+};
+
+static __attribute__((format(printf, 2, 3))) void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n + 2 > a->size) {
+		size_t size = a->size ? a->size * 2 : 64;
+		char **p = realloc(a->v, size * sizeof(*p));
+
+		if (!p) {
+			a->is_full = true;
+			return;
+		}
+		a->v = p;
+		a->size = size;
+	}
+	va_start(ap, fmt);
+	if (vasprintf(&a->v[a->n], fmt, ap) < 0) {
+		a->v[a->n] = NULL;
+		a->is_full = true;
+	} else {
+		a->v[++a->n] = NULL;
+	}
+	va_end(ap);
+}
+
+static void option(struct args *a, const char *name, const char *value)
+{
+	add(a, "-%s", name);
+	add(a, "%s", value);
+}
+
+static void add_machine(struct args *a, const struct wring_vm_spec *s)
+{
+	option(a, "name", "wring,debug-threads=on");
+	/* smm off: SeaBIOS then need not set it up. vmport and hpet: devices nothing here uses. */
+	option(a, "machine", "q35,smm=off,vmport=off,hpet=off,graphics=off");
+	option(a, "display", "none");
+	add(a, "-nodefaults");
+	add(a, "-no-user-config");
+	add(a, "-no-reboot");
+	add(a, "-accel");
+	if (s->accel == WRING_ACCEL_KVM) {
+		add(a, "kvm");
+		option(a, "cpu", "host");
+		return;
+	}
+	add(a, "tcg,thread=%s", s->deterministic ? "single" : "multi");
+	/* Measured, see docs: the fastest to boot, and to make system calls, of those that 6.1 and 6.12 take without
+	 * complaint. The vendor is AMD so that Linux does not isolate page tables against Meltdown: under TCG every
+	 * switch of them is a flush of the whole software TLB. */
+	option(a, "cpu", s->deterministic ? "Nehalem-v1,vendor=AuthenticAMD,rdrand=off,rdseed=off" :
+					    "Nehalem-v1,vendor=AuthenticAMD");
+}
+
+static void add_deterministic(struct args *a, const struct wring_vm_spec *s)
+{
+	if (!s->deterministic)
+		return;
+	option(a, "icount", "shift=0,sleep=off,align=off");
+	option(a, "rtc", "base=2024-01-01T00:00:00,clock=vm");
+	add(a, "-seed");
+	add(a, "%u", (unsigned)(s->seed ^ s->seed >> 32)); /* QEMU's seed has 32 bits */
+}
+
+/* The first CPU of a node: with fewer CPUs than nodes it is the last nodes that have none. */
+static unsigned first_cpu(const struct wring_vm_spec *s, unsigned node)
+{
+	return (node * s->cpus + s->nodes - 1) / s->nodes;
+}
+
+static void add_nodes(struct args *a, const struct wring_vm_spec *s)
+{
+	uint64_t each = s->memory_bytes / s->nodes / MIB;
+	/* A socket over two nodes makes Linux warn ("llc-sibling ... not on the same node"). */
+	unsigned sockets = s->cpus % s->nodes ? s->cpus : s->nodes;
+
+	add(a, "-smp");
+	add(a, "%u,sockets=%u,cores=%u,threads=1", s->cpus, sockets, s->cpus / sockets);
+	add(a, "-m");
+	add(a, "%lluM", (unsigned long long)(s->memory_bytes / MIB));
+	for (unsigned n = 0; n < s->nodes; n++) {
+		unsigned from = first_cpu(s, n), to = first_cpu(s, n + 1);
+
+		add(a, "-object");
+		add(a, "memory-backend-ram,id=mem%u,size=%lluM", n, (unsigned long long)each);
+		add(a, "-numa");
+		if (from < to)
+			add(a, "node,nodeid=%u,memdev=mem%u,cpus=%u-%u", n, n, from, to - 1);
+		else
+			add(a, "node,nodeid=%u,memdev=mem%u", n, n);
+	}
+}
+
+static void add_sockets(struct args *a, const struct wring_vm_ends *e)
+{
+	add(a, "-chardev");
+	add(a, "socket,id=console,fd=%d", e->console);
+	option(a, "serial", "chardev:console");
+	add(a, "-chardev");
+	add(a, "socket,id=record,fd=%d", e->record);
+	option(a, "device", "virtio-serial-pci,max_ports=2");
+	option(a, "device", "virtserialport,chardev=record,name=wring");
+	add(a, "-chardev");
+	add(a, "socket,id=qmp,fd=%d", e->qmp);
+	option(a, "mon", "chardev=qmp,mode=control");
+}
+
+static void add_disks(struct args *a, const struct wring_vm_spec *s)
+{
+	for (size_t i = 0; i < s->n_disks; i++) {
+		/* The image is in memory and ends with the run: a flush has nothing to make durable. */
+		add(a, "-blockdev");
+		add(a, "driver=file,node-name=file%zu,filename=/proc/self/fd/%d,locking=off,aio=threads,"
+		    "cache.no-flush=on,discard=unmap", i, s->disks[i].fd);
+		add(a, "-blockdev");
+		add(a, "driver=raw,node-name=disk%zu,file=file%zu,cache.no-flush=on,discard=unmap", i, i);
+		add(a, "-device");
+		add(a, "virtio-blk-pci,drive=disk%zu,serial=%s", i, s->disks[i].serial);
+	}
+}
+
+/* The console is quiet while booting and complete from init on: each character is an exit from translated code, and
+ * stacks of RCU stalls and hung tasks are printed at level 6.
+ * panic=-1: a panic resets, and -no-reboot turns that into the end of QEMU.
+ * An oops does not panic: the task dies, the log tells, and the agent can still send what it has.
+ * TCG alone: vCPUs share one TSC but do not promise so, and a starved host makes the timer check panic. */
+static void add_kernel(struct args *a, const struct wring_vm_spec *s)
+{
+	add(a, "-kernel");
+	add(a, "/proc/self/fd/%d", s->kernel_fd);
+	add(a, "-initrd");
+	add(a, "/proc/self/fd/%d", s->initramfs_fd);
+	add(a, "-append");
+	add(a, "console=ttyS0 loglevel=4 sysctl.kernel.printk=7 panic=-1 sysrq_always_enabled unknown_nmi_panic=1 "
+	    "psi=1 cgroup_no_v1=all rdinit=/init%s%s%s", s->accel == WRING_ACCEL_TCG ? " no_timer_check" : "",
+	    s->accel == WRING_ACCEL_TCG ? " tsc=reliable" : "", "");
+	if (s->append && *s->append && !a->is_full) {
+		char *all = wring_strf("%s %s", a->v[a->n - 1], s->append);
+
+		a->is_full = !all;
+		free(a->v[a->n - 1]);
+		a->v[a->n - 1] = all;
+	}
+}
+
+char **wring_vm_argv(const char *qemu, const struct wring_vm_spec *s, const struct wring_vm_ends *ends)
+{
+	struct args a = { 0 };
+
+	add(&a, "%s", qemu);
+	add_machine(&a, s);
+	add_deterministic(&a, s);
+	add_nodes(&a, s);
+	add_sockets(&a, ends);
+	add_disks(&a, s);
+	add_kernel(&a, s);
+	if (!a.is_full)
+		return a.v;
+	wring_vm_argv_free(a.v);
+	return NULL;
+}
+
+void wring_vm_argv_free(char **argv)
+{
+	for (size_t i = 0; argv && argv[i]; i++)
+		free(argv[i]);
+	free(argv);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Kernels, initramfs and QEMU. Nothing here knows scenarios or the store. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "harness/base/err.h"
+
+/* ---- kernel ----
+ * path: a bzImage with everything built in; a Debian linux-image .deb; a kernel build tree
+ * (arch/x86/boot/bzImage, .config, *.ko); or an unpacked image package (boot/vmlinuz-*, lib/modules/V). */
+struct wring_kernel;
+int wring_kernel_open(const char *path, struct wring_kernel **ret, struct wring_err *err);
+void wring_kernel_free(struct wring_kernel *k);
+const char *wring_kernel_release(const struct wring_kernel *k);    /* from the image's own header */
+const char *wring_kernel_sha256(const struct wring_kernel *k);     /* of the bzImage, hex */
+const char *wring_kernel_config(const struct wring_kernel *k);     /* text of .config, NULL when unknown */
+int wring_kernel_image_fd(const struct wring_kernel *k);           /* read-only, owned by k; QEMU opens /proc/self/fd/N */
+/* Modules for the initramfs: `names` and all they depend on, dependencies first. A name that is built in, or
+ * unknown to a kernel without modules, is left out. -ENOENT names a module the kernel has neither way. */
+struct wring_module { char *name, *file /* base name, e.g. lzo-rle.ko: always uncompressed */; void *data; size_t len; };
+struct wring_modules { struct wring_module *rows; size_t n; };
+int wring_kernel_modules(struct wring_kernel *k, const char *const *names, size_t n, struct wring_modules *ret, struct wring_err *err);
+void wring_modules_done(struct wring_modules *m);
+
+/* ---- initramfs ---- a newc cpio in a memfd, written with libarchive, without root. */
+struct wring_initramfs;
+int wring_initramfs_new(struct wring_initramfs **ret, struct wring_err *err);
+void wring_initramfs_free(struct wring_initramfs *i);
+int wring_initramfs_add_data(struct wring_initramfs *i, const char *path, unsigned mode, const void *data, size_t len, struct wring_err *err);
+/* An executable and, under their own paths, the dynamic loader and the libraries it needs. */
+int wring_initramfs_add_program(struct wring_initramfs *i, const char *host_path, const char *guest_path, struct wring_err *err);
+int wring_initramfs_finish(struct wring_initramfs *i, int *ret_fd, struct wring_err *err);
+
+/* ---- guest ---- */
+enum wring_accel { WRING_ACCEL_AUTO, WRING_ACCEL_KVM, WRING_ACCEL_TCG };
+struct wring_vm_disk { const char *serial; int fd; }; /* raw image; the guest sees the serial in /sys/block/X/serial */
+struct wring_vm_spec {
+	int kernel_fd, initramfs_fd;
+	const char *append;       /* extra kernel command line */
+	unsigned cpus, nodes;     /* CPUs and memory are spread evenly over the nodes */
+	uint64_t memory_bytes;
+	enum wring_accel accel;   /* KVM or TCG; AUTO is resolved by the caller with wring_kvm_usable() */
+	const struct wring_vm_disk *disks; size_t n_disks;
+	/* The same guest to the nanosecond, given the same seed, images and append, and no disks (their completions
+	 * follow the host's time). TCG only; cpus should be 1 for judged times. */
+	bool deterministic;
+	uint64_t seed;
+};
+struct wring_vm;
+/* Starts QEMU with no display, no network, no file of its own on the host. It dies with this process
+ * (PR_SET_PDEATHSIG), whatever kills it. */
+int wring_vm_start(const struct wring_vm_spec *spec, struct wring_vm **ret, struct wring_err *err);
+/* The record stream out of the guest (virtio-serial port "wring"), non-blocking; owned by vm. */
+int wring_vm_record_fd(const struct wring_vm *vm);
+int wring_vm_console_fd(const struct wring_vm *vm);  /* becomes readable; then call wring_vm_pump() */
+pid_t wring_vm_pid(const struct wring_vm *vm);
+int wring_vm_pidfd(const struct wring_vm *vm);
+/* Reads what the console has to say into the capture (kept up to 4 MiB, the middle is dropped). */
+void wring_vm_pump(struct wring_vm *vm);
+const char *wring_vm_console(const struct wring_vm *vm, size_t *ret_len);
+enum wring_vm_state {
+	WRING_VM_RUNNING,
+	WRING_VM_PAUSED,    /* stopped by QMP or the QEMU process stopped by a signal */
+	WRING_VM_INTERNAL,  /* QEMU says internal-error: an accelerator that cannot run this kernel */
+	WRING_VM_EXITED,    /* powered off or reset: QEMU ended by itself */
+	WRING_VM_KILLED,    /* QEMU died of a signal */
+};
+/* Asks QMP, /proc and waitpid; answers within a second. detail: e.g. "signal 9". buf may be NULL. */
+enum wring_vm_state wring_vm_state(struct wring_vm *vm, char *detail, size_t size);
+/* CPU time of the vCPU threads so far, ns; 0 when unknown. Shows whether the host let the guest run. */
+int64_t wring_vm_cpu_ns(struct wring_vm *vm);
+/* After a hang: asks the guest's kernel for all stacks over the serial line (break, then l, w, t), then
+ * injects an NMI (the command line carries unknown_nmi_panic=1), pumping the console meanwhile; takes at most
+ * deadline_ms. Returns true when the console grew, that is when the kernel still answered. */
+bool wring_vm_post_mortem(struct wring_vm *vm, int deadline_ms);
+/* What QEMU itself had to say, on the heap (the caller frees it); NULL when nothing. */
+char *wring_vm_stderr(const struct wring_vm *vm);
+/* Kills and reaps. NULL-safe. */
+void wring_vm_free(struct wring_vm *vm);
+
+/* Is there a QEMU, and which accelerator? reason explains a no in one line. The KVM answer of a host that can open
+ * /dev/kvm is only a first guess: whoever starts a guest falls back when it never says hello. */
+bool wring_qemu_available(char *version, size_t size);
+bool wring_kvm_usable(char *reason, size_t size);
+
+/* A sparse memory-backed disk image with a filesystem ("ext4", "xfs") or "swap" on it, made by the mkfs/mkswap of the
+ * host without root, labelled "wring". */
+int wring_disk_image(const char *fs, uint64_t bytes, int *ret_fd, struct wring_err *err);
+
+/* The kernel configuration the suite wants. Prints the fragment; with config text also checks it: one line for each option
+ * that is missing, returns the number of required ones missing. */
+#include <stdio.h>
+int wring_kconfig(const char *config, FILE *out);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "workloads/load/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness/base/units.h"
+#include "harness/base/util.h"
+
+void *wring_wdata(struct wring_wctx *c) { return c->data; }
+int wring_dirfd(const struct wring_wctx *c) { return c->dir_fd; }
+unsigned wring_index(const struct wring_wctx *c) { return (unsigned)c->index; }
+uint64_t wring_seed(const struct wring_wctx *c) { return c->seed * 0x9e3779b97f4a7c15u + c->index; }
+
+/* The page has one writer a field, so relaxed atomics are enough; the agent only samples. */
+#define ADD(field, n) __atomic_fetch_add(&c->page->field, (n), __ATOMIC_RELAXED)
+
+bool wring_should_stop(struct wring_wctx *c) { return __atomic_load_n(&c->page->stop, __ATOMIC_RELAXED); }
+void wring_ops(struct wring_wctx *c, uint64_t n) { ADD(ops, n); }
+
+void wring_failed(struct wring_wctx *c, int error)
+{
+	ADD(errors, 1);
+	ADD(errnos[error > 0 && error < WRING_ERRNOS ? error : 0], 1);
+}
+
+void wring_made(struct wring_wctx *c, uint64_t objects, uint64_t bytes)
+{
+	ADD(made_objects, objects);
+	ADD(made_bytes, bytes);
+}
+
+void wring_held(struct wring_wctx *c, int64_t objects, int64_t bytes)
+{
+	ADD(held_objects, objects);
+	ADD(held_bytes, bytes);
+}
+
+void wring_left(struct wring_wctx *c, int64_t objects, int64_t bytes)
+{
+	ADD(left_objects, objects);
+	ADD(left_bytes, bytes);
+}
+
+int wring_give_fd(struct wring_wctx *c, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { .iov_base = (char[]){ 'f' }, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(int));
+	return sendmsg(c->socket_fd, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+static int read_number(const char *path, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = wring_read_line(AT_FDCWD, path, &text);
+
+	return r ? r : wring_parse_u64(text, 1, UINT32_MAX, ret, NULL);
+}
+
+uint64_t wring_slab_bytes(const char *cache, uint64_t fallback)
+{
+	char path[128];
+	uint64_t order, objects;
+
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objs_per_slab", cache);
+	if (read_number(path, &objects))
+		return fallback;
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/order", cache);
+	if (read_number(path, &order))
+		order = 0;
+	return ((uint64_t)sysconf(_SC_PAGESIZE) << order) / objects;
+}
+
+const struct wring_workload *wring_workload_find(const char *name)
+{
+	size_t n;
+	const struct wring_workload *const *all = wring_workloads(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i]->name, name))
+			return all[i];
+	return NULL;
+}

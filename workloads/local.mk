@@ -1,0 +1,16 @@
+wring_load_SOURCES = $(workload_sources) workloads/load/main.c workloads/load/context.c workloads/load/context.h \
+	harness/api/workload.h harness/api/loadproto.h harness/api/registry.h \
+	harness/base/err.c harness/base/err.h harness/base/util.c harness/base/util.h harness/base/units.c harness/base/units.h \
+	harness/base/param.c harness/base/param.h
+wring_load_LDADD = -lm
+if !SANITIZED
+wring_load_LDFLAGS = $(AM_LDFLAGS) -static
+endif
+
+scenarios_built = workloads/gen/scenarios.c
+BUILT_SOURCES += $(scenarios_built)
+CLEANFILES += $(scenarios_built)
+EXTRA_DIST += $(scenario_files)
+workloads/gen/scenarios.c: $(scenario_files) results-schema/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) workloads/gen && \
+	(cd $(srcdir) && $(SHELL) results-schema/embed.sh wring_scenario_files $(scenario_files)) > $@-t && mv $@-t $@
