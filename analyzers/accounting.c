@@ -17,7 +17,8 @@ struct judged { bool parts, hierarchy, monotonic, leftover, escape; };
 
 /* ---- parts against the whole ---- */
 
-static bool stat_at(struct wring_view *v, const char *subject, const char *key, int64_t t, int64_t *ret)
+static bool stat_at(struct wring_view *v, const char *subject, const char *key, int64_t t,
+		    int64_t *ret)
 {
 	return !wring_view_at(v, "memory.stat", subject, key, t, ret);
 }
@@ -32,8 +33,10 @@ static bool parts_at(struct wring_view *v, const char *subject, int64_t t, struc
 
 	*p = (struct parts){ 0 };
 	if (wring_view_at(v, "memory", subject, "current", t, &p->current) ||
-	    !stat_at(v, subject, "anon", t, &p->anon) || !stat_at(v, subject, "file", t, &p->file) ||
-	    !stat_at(v, subject, "kernel", t, &p->kernel) || !stat_at(v, subject, "sock", t, &p->sock))
+	    !stat_at(v, subject, "anon", t, &p->anon) ||
+	    !stat_at(v, subject, "file", t, &p->file) ||
+	    !stat_at(v, subject, "kernel", t, &p->kernel) ||
+	    !stat_at(v, subject, "sock", t, &p->sock))
 		return false;
 	stat_at(v, subject, "swapcached", t, &p->swapcached);
 	stat_at(v, subject, "hugetlb", t, &hugetlb);
@@ -63,16 +66,29 @@ static bool is_frozen(struct wring_view *v, const char *subject)
 	return !any;
 }
 
+/* The mark that follows one at t_ns: from there on the group may run again. */
+static int64_t next_mark(struct wring_view *v, int64_t t_ns)
+{
+	const struct wring_events *e = wring_view_events(v);
+
+	for (size_t i = 0; i < e->n; i++)
+		if (e->rows[i].t_ns > t_ns && !strcmp(e->rows[i].kind, "mark"))
+			return e->rows[i].t_ns;
+	return INT64_MAX;
+}
+
 /* The best agreement within two seconds of the mark: the statistics may come late. */
-static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark, struct parts *best)
+static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark,
+		       struct parts *best)
 {
 	const struct wring_series *s = wring_view_series(v, "memory", subject, "current");
+	int64_t until = next_mark(v, t_mark);
 	bool any = false;
 
 	for (size_t i = s ? wring_series_find(s, t_mark) : 0; s && i < s->n; i++) {
 		struct parts p;
 
-		if (any && s->t_ns[i] > t_mark + SETTLE_NS)
+		if (s->t_ns[i] >= until || (any && s->t_ns[i] > t_mark + SETTLE_NS))
 			break;
 		if (!parts_at(v, subject, s->t_ns[i], &p))
 			continue;
@@ -86,15 +102,17 @@ static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark
 static void judge_parts(struct wring_view *v, struct judged *j)
 {
 	const struct wring_sources *s = wring_view_sources(v);
-	int64_t t, tolerance = 2 * wring_view_tolerance(v); /* of the charge stocks, and of memory.stat */
+	/* one for the charge stocks, one for memory.stat */
+	int64_t t, tolerance = 2 * wring_view_tolerance(v);
 	struct parts worst = { 0 };
 	const char *where = NULL;
 
 	for (size_t n = 0; !wring_view_event_time(v, "mark", "frozen", n, &t); n++) {
 		for (size_t i = 0; i < s->n; i++) {
-			struct parts p;
+			struct parts p = { 0 };
 
-			if (strcmp(s->rows[i].sampler, "memory.stat") || !is_frozen(v, s->rows[i].subject) ||
+			if (strcmp(s->rows[i].sampler, "memory.stat") ||
+			    !is_frozen(v, s->rows[i].subject) ||
 			    !best_parts(v, s->rows[i].subject, t, &p))
 				continue;
 			if (where && llabs(p.diff) <= llabs(worst.diff))
@@ -109,10 +127,12 @@ static void judge_parts(struct wring_view *v, struct judged *j)
 	wring_metric(v, "unaccounted_bytes", "bytes", (double)llabs(worst.diff), "lower", "info");
 	wring_finding(v, NAME, "parts", llabs(worst.diff) > tolerance ? WRING_V_FAIL : WRING_PASS,
 		      (double)llabs(worst.diff), (double)tolerance, "bytes",
-		      "frozen %s: memory.current %.2fM, anon %.2fM + file %.2fM + kernel %.2fM + sock %.2fM (swap cache "
-		      "%.2fM may be in none): %+lld bytes apart, allowed 2 x 64 pages for each of %lld CPUs", where,
-		      MB(worst.current), MB(worst.anon), MB(worst.file), MB(worst.kernel), MB(worst.sock),
-		      MB(worst.swapcached), (long long)worst.diff, (long long)v->ncpu);
+		      "frozen %s: memory.current %.2fM, anon %.2fM + file %.2fM + kernel %.2fM + "
+		      "sock %.2fM (swap cache %.2fM may be in none): %+lld bytes apart, allowed 2 "
+		      "x 64 pages for each of %lld CPUs",
+		      where, MB(worst.current), MB(worst.anon), MB(worst.file), MB(worst.kernel),
+		      MB(worst.sock), MB(worst.swapcached), (long long)worst.diff,
+		      (long long)v->ncpu);
 }
 
 /* ---- a parent holds at least what its children hold ---- */
@@ -153,8 +173,9 @@ static bool is_child(struct wring_view *v, const char *subject, const char *pare
 	for (size_t i = 0; i < s->n; i++) {
 		const char *mid = s->rows[i].subject;
 
-		if (!strcmp(s->rows[i].sampler, "memory") && strcmp(mid, parent) && strcmp(mid, subject) &&
-		    wring_group_within(mid, parent) && wring_group_within(subject, mid))
+		if (!strcmp(s->rows[i].sampler, "memory") && strcmp(mid, parent) &&
+		    strcmp(mid, subject) && wring_group_within(mid, parent) &&
+		    wring_group_within(subject, mid))
 			return false;
 	}
 	return true;
@@ -174,7 +195,8 @@ static bool excess_at(struct wring_view *v, const char *parent, int64_t t_mark, 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct wring_series *c;
 
-		if (strcmp(s->rows[i].sampler, "memory") || !is_child(v, s->rows[i].subject, parent))
+		if (strcmp(s->rows[i].sampler, "memory") ||
+		    !is_child(v, s->rows[i].subject, parent))
 			continue;
 		c = wring_view_series(v, "memory", s->rows[i].subject, "current");
 		if (!c || !surely_at(c, p->t_ns[at], &n))
@@ -210,7 +232,8 @@ static void judge_hierarchy(struct wring_view *v, struct judged *j)
 	j->hierarchy = true;
 	wring_finding(v, NAME, "hierarchy", worst > tolerance ? WRING_V_FAIL : WRING_PASS,
 		      worst > 0 ? (double)worst : 0, (double)tolerance, "bytes",
-		      "at the mark %s the children of %s hold %lld bytes %s than their parent, by memory.current",
+		      "at the mark %s the children of %s hold %lld bytes %s than their parent, by "
+		      "memory.current",
 		      when, where, llabs(worst), worst > 0 ? "more" : "less");
 }
 
@@ -224,7 +247,8 @@ static bool is_made_between(struct wring_view *v, const char *subject, int64_t f
 	const struct wring_events *e = wring_view_events(v);
 
 	for (size_t i = 0; i < e->n; i++)
-		if (e->rows[i].t_ns >= from && e->rows[i].t_ns <= to && !strcmp(e->rows[i].kind, "group") &&
+		if (e->rows[i].t_ns >= from && e->rows[i].t_ns <= to &&
+		    !strcmp(e->rows[i].kind, "group") &&
 		    wring_group_within(subject, e->rows[i].subject))
 			return true;
 	return false;
@@ -239,7 +263,7 @@ static void scan_series(struct wring_view *v, const struct wring_source_row *src
 		return;
 	d->n_series += s.n > 1;
 	for (size_t i = 0; i < s.n; i++) {
-		/* memory.stat is in bytes, pages' worth of them or counts: below zero is an underflow */
+		/* sizes or counts, none of which can be below zero */
 		bool is_bad = s.v[i] < 0;
 		int64_t by = -s.v[i];
 
@@ -250,7 +274,8 @@ static void scan_series(struct wring_view *v, const struct wring_source_row *src
 		if (!is_bad)
 			continue;
 		if (!d->n_keys++) {
-			snprintf(d->first, sizeof(d->first), "%s %s %s", src->sampler, src->subject, key);
+			snprintf(d->first, sizeof(d->first), "%s %s %s", src->sampler, src->subject,
+				 key);
 			d->by = by;
 			d->t_ns = s.t_ns[i];
 		}
@@ -264,7 +289,8 @@ static void scan_source(struct wring_view *v, const struct wring_source_row *src
 	struct wring_names names = { 0 };
 
 	/* the loads' own figures are not the kernel's, and start again with each start of a load */
-	if (!strcmp(src->sampler, "load") || wring_store_source_keys(v->store, v->run, src->id, &names, NULL))
+	if (!strcmp(src->sampler, "load") ||
+	    wring_store_source_keys(v->store, v->run, src->id, &names, NULL))
 		return;
 	for (size_t i = 0; i < names.n; i++) {
 		bool is_counter = names.kinds[i] == WRING_COUNTER;
@@ -290,11 +316,13 @@ static void judge_monotonic(struct wring_view *v, struct judged *j)
 	j->monotonic = true;
 	if (d.n_keys)
 		wring_finding(v, NAME, "monotonic", WRING_V_FAIL, (double)d.n_keys, 0, "keys",
-			      "%zu of %zu series went down although they count, or below zero; the first is %s, by %lld at "
-			      "%.3f s", d.n_keys, d.n_series, d.first, (long long)d.by, (double)d.t_ns / 1e9);
+			      "%zu of %zu series went down although they count, or below zero; "
+			      "the first is %s, by %lld at %.3f s",
+			      d.n_keys, d.n_series, d.first, (long long)d.by, (double)d.t_ns / 1e9);
 	else
 		wring_finding(v, NAME, "monotonic", WRING_PASS, 0, 0, "keys",
-			      "none of %zu series went down although it counts, or below zero", d.n_series);
+			      "none of %zu series went down although it counts, or below zero",
+			      d.n_series);
 }
 
 /* ---- nothing is left that nobody holds ---- */
@@ -332,20 +360,24 @@ static void judge_leftover(struct wring_view *v, struct judged *j)
 	int64_t from, to, a, b, anon, file, sock, slab, kernel, dying = 0, rest;
 	int64_t tolerance = 2 * wring_view_tolerance(v);
 
-	if (wring_view_event_time(v, "mark", "start", 0, &from) || wring_view_last_mark(v, "removed", &to) ||
-	    !is_drained(v, to) || wring_view_at_mark(v, "memory", ".", "current", from, &a) ||
-	    wring_view_at_mark(v, "memory", ".", "current", to, &b) || !grown(v, "anon", from, to, &anon) ||
-	    !grown(v, "file", from, to, &file) || !grown(v, "sock", from, to, &sock) ||
-	    !grown(v, "slab_reclaimable", from, to, &slab) || !grown(v, "kernel", from, to, &kernel))
+	if (wring_view_event_time(v, "mark", "start", 0, &from) ||
+	    wring_view_last_mark(v, "removed", &to) || !is_drained(v, to) ||
+	    wring_view_at_mark(v, "memory", ".", "current", from, &a) ||
+	    wring_view_at_mark(v, "memory", ".", "current", to, &b) ||
+	    !grown(v, "anon", from, to, &anon) || !grown(v, "file", from, to, &file) ||
+	    !grown(v, "sock", from, to, &sock) || !grown(v, "slab_reclaimable", from, to, &slab) ||
+	    !grown(v, "kernel", from, to, &kernel))
 		return;
 	wring_view_at_mark(v, "cgroup.stat", ".", "nr_dying_descendants", to, &dying);
 	rest = b - a - anon - file - sock - (dying ? kernel : slab);
 	j->leftover = true;
 	wring_finding(v, NAME, "leftover", rest > tolerance ? WRING_V_FAIL : WRING_PASS,
 		      rest > 0 ? (double)rest : 0, (double)tolerance, "bytes",
-		      "all groups removed after a drain: memory.current of the root grew by %lld bytes since the start, of "
-		      "which caches and user memory are %lld, with %lld groups dying: %lld bytes have no owner",
-		      (long long)(b - a), (long long)(b - a - rest), (long long)dying, (long long)rest);
+		      "all groups removed after a drain: memory.current of the root grew by %lld "
+		      "bytes since the start, of which caches and user memory are %lld, with %lld "
+		      "groups dying: %lld bytes have no owner",
+		      (long long)(b - a), (long long)(b - a - rest), (long long)dying,
+		      (long long)rest);
 }
 
 /* ---- kernel memory that is not charged ---- */
@@ -367,7 +399,7 @@ static int64_t slab_growth(struct wring_view *v, bool *ret_known)
 	return sum * v->page_size;
 }
 
-/* Largest value over the run, of the root where it is sampled, else summed over the topmost groups. */
+/* Largest value over the run, summed over the topmost groups that are sampled. */
 static bool top_max(struct wring_view *v, const char *sampler, const char *key, int64_t *ret)
 {
 	const struct wring_sources *s = wring_view_sources(v);
@@ -382,7 +414,8 @@ static bool top_max(struct wring_view *v, const char *sampler, const char *key, 
 			covered = !strcmp(s->rows[k].sampler, sampler) &&
 				  strcmp(s->rows[k].subject, s->rows[i].subject) &&
 				  wring_group_within(s->rows[i].subject, s->rows[k].subject);
-		if (covered || wring_view_max(v, sampler, s->rows[i].subject, key, INT64_MIN, INT64_MAX, &n))
+		if (covered ||
+		    wring_view_max(v, sampler, s->rows[i].subject, key, INT64_MIN, INT64_MAX, &n))
 			continue;
 		*ret += n;
 		any = true;
@@ -411,11 +444,12 @@ static void judge_escape(struct wring_view *v, struct judged *j, const char **re
 	/* tiny: against what the slab grew by */
 	escapes = growth >= made / 2 && kernel < growth / 100 && current < growth / 10;
 	j->escape = true;
-	wring_finding(v, NAME, "escape", escapes ? WRING_V_FAIL : WRING_PASS, (double)(escapes ? growth : 0),
-		      (double)(made / 2), "bytes",
-		      "the loads made %.1fM; the machine's slab grew by up to %.1fM, the cgroups were charged for kernel "
-		      "memory of up to %.2fM and memory.current of up to %.2fM", MB(made), MB(growth), MB(kernel),
-		      MB(current));
+	wring_finding(v, NAME, "escape", escapes ? WRING_V_FAIL : WRING_PASS,
+		      (double)(escapes ? growth : 0), (double)(made / 2), "bytes",
+		      "the loads made %.1fM; the machine's slab grew by up to %.1fM, the cgroups "
+		      "were charged for kernel memory of up to %.2fM and memory.current of up to "
+		      "%.2fM",
+		      MB(made), MB(growth), MB(kernel), MB(current));
 }
 
 static int judge(struct wring_view *v, struct wring_err *err)
@@ -431,8 +465,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	judge_escape(v, &j, &why);
 	if (why)
 		/* a scenario that is not about kernel memory is not left open by this alone */
-		wring_finding(v, NAME, "escape", j.parts || j.hierarchy || j.monotonic || j.leftover ?
-			      WRING_V_SKIP : WRING_INCONCLUSIVE, 0, 0, "bytes",
+		wring_finding(v, NAME, "escape",
+			      j.parts || j.hierarchy || j.monotonic || j.leftover
+				      ? WRING_V_SKIP
+				      : WRING_INCONCLUSIVE,
+			      0, 0, "bytes",
 			      "whether kernel memory is charged cannot be judged: %s", why);
 	return 0;
 }
@@ -441,16 +478,21 @@ static const struct wring_detector accounting = {
 	.name = NAME,
 	.summary = "the figures of memory control do not add up, or memory is not charged",
 	.doc =
-	"Class parts: at the mark `frozen`, memory.current against anon + file + kernel + sock of memory.stat, where\n"
-	"up to all of swapcached may be in neither; allowed are 64 pages a CPU for the charge stocks and as much for\n"
-	"the statistics, and two seconds. Class hierarchy: at quiet marks, children never hold more than their\n"
-	"parent. Class monotonic: no counter of any source goes down, no line of memory.stat below zero, but for\n"
-	"groups made anew. Class leftover: once all groups are removed after a drain, memory.current of the root is\n"
-	"back but for what caches, user memory and dying groups explain. Class escape: the loads made at least\n"
-	"512 pages a CPU of objects, the machine's slab grew by half of it, and the cgroups' kernel memory stayed\n"
-	"below 1 % of that growth and their usage below 10 %: kernel memory is not charged (cgroup.memory=nokmem).\n"
-	"Limits, protection and every autoscaler act on these figures (thread 2015 3a; R11 R28 R51).",
-	.controls = "fires: cgroup.memory=nokmem (escape); silent: slab-at-max and high-kmem on a stock kernel",
+	"Class parts: at the mark `frozen`, memory.current against anon + file + kernel + sock\n"
+	"of memory.stat, where up to all of swapcached may be in neither; allowed are 64 pages\n"
+	"a CPU for the charge stocks and as much for the statistics, and two seconds. Class\n"
+	"hierarchy: at quiet marks, children never hold more than their parent. Class\n"
+	"monotonic: no counter of any source goes down, no line of memory.stat below zero, but\n"
+	"for groups made anew. Class leftover: once all groups are removed after a drain,\n"
+	"memory.current of the root is back but for what caches, user memory and dying groups\n"
+	"explain. Class escape: the loads made at least 512 pages a CPU of objects, the\n"
+	"machine's slab grew by half of it, and the cgroups' kernel memory stayed below 1 % of\n"
+	"that growth and their usage below 10 %: kernel memory is not charged\n"
+	"(cgroup.memory=nokmem). Limits, protection and every autoscaler act on these figures\n"
+	"(thread 2015 3a; R11 R28 R51).",
+	.controls =
+	"fires: cgroup.memory=nokmem (escape); silent: slab-at-max and high-kmem on a stock\n"
+	"kernel",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(accounting);

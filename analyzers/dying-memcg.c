@@ -40,7 +40,8 @@ static void find_subject(struct wring_view *v, char *ret, size_t size)
 			continue;
 		memcpy(parent, path, (size_t)(slash - path));
 		parent[slash - path] = '\0';
-		if (depth(parent) > depth(ret) && wring_view_series(v, "cgroup.stat", parent, COUNTER))
+		if (depth(parent) > depth(ret) &&
+		    wring_view_series(v, "cgroup.stat", parent, COUNTER))
 			snprintf(ret, size, "%s", parent);
 	}
 }
@@ -64,7 +65,8 @@ static int64_t held_objects(struct wring_view *v, int64_t t_mark)
 	int64_t sum = 0, n;
 
 	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
-		if (!wring_view_at_mark(v, "load", v->scenario->loads[i].name, "held_objects", t_mark, &n))
+		if (!wring_view_at_mark(v, "load", v->scenario->loads[i].name, "held_objects",
+					t_mark, &n))
 			sum += n > 0 ? n : 0;
 	return sum;
 }
@@ -75,12 +77,14 @@ static int judge_residue(struct wring_view *v, const char *subject)
 
 	if (last_drained(v, &t_end)) {
 		wring_finding(v, NAME, "residue", WRING_INCONCLUSIVE, 0, 0, "memcgs",
-			      "the run never got to a mark `drained` or `cycle`: what stays after a drain is not known");
+			      "the run never got to a mark `drained` or `cycle`: what stays "
+			      "after a drain is not known");
 		return 0;
 	}
 	if (wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, t_end, &after)) {
 		wring_finding(v, NAME, "residue", WRING_INCONCLUSIVE, 0, 0, "memcgs",
-			      "no sample of cgroup.stat " COUNTER " in %s after the last drain", subject);
+			      "no sample of cgroup.stat " COUNTER " in %s after the last drain",
+			      subject);
 		return 0;
 	}
 	if (!wring_view_event_time(v, "mark", "start", 0, &t_start))
@@ -91,8 +95,9 @@ static int judge_residue(struct wring_view *v, const char *subject)
 	wring_metric(v, "dying_residue", "count", (double)(after - before), "lower", "secondary");
 	wring_finding(v, NAME, "residue", after - before > allowed ? WRING_V_FAIL : WRING_PASS,
 		      (double)(after - before), (double)allowed, "memcgs",
-		      "%lld dying memcgs under %s after the last drain, %lld at the start; allowed are %lld, of which "
-		      "the loads hold %lld", (long long)after, subject, (long long)before, (long long)allowed,
+		      "%lld dying memcgs under %s after the last drain, %lld at the start; "
+		      "allowed are %lld, of which the loads hold %lld",
+		      (long long)after, subject, (long long)before, (long long)allowed,
 		      (long long)held);
 	return 0;
 }
@@ -112,7 +117,8 @@ static int block_values(struct wring_view *v, const char *subject, double **ret)
 		int64_t value;
 
 		if (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "cycle") &&
-		    !wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, e->rows[i].t_ns, &value))
+		    !wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, e->rows[i].t_ns,
+					&value))
 			y[n++] = (double)value;
 	}
 	*ret = WRING_TAKE_PTR(y);
@@ -152,7 +158,8 @@ struct leak {
 	bool is_rising, is_large, is_varied, is_dosed;
 };
 
-static int measure_leak(struct wring_view *v, const char *subject, double *y, size_t n, struct leak *l)
+static int measure_leak(struct wring_view *v, const char *subject, double *y, size_t n,
+			struct leak *l)
 {
 	double created = (double)count_created(v, subject);
 	double declared = (double)wring_view_limit(v, NAME ".leak", 1);
@@ -182,11 +189,13 @@ static void report_leak(struct wring_view *v, const char *subject, const struct 
 		verdict = WRING_SUSPECT;
 	wring_metric(v, "dying_per_block", "count", l->slope.slope, "lower", "secondary");
 	wring_finding(v, NAME, "leak", verdict, l->growth, l->floor, "memcgs",
-		      "dying memcgs under %s after the drain of %zu blocks: Mann-Kendall p %.2g (%s %g), slope %.3g a block "
-		      "with a lower 99 %% bound that makes %.3g over the run (%s floor %.3g), %zu different values (%s %d), "
-		      "growth of the run over that of its first half %.2f (%s %.1f to %.1f)", subject, l->n, l->mk.p_up,
-		      l->is_rising ? "<" : "not <", MAX_P, l->slope.slope, l->growth, l->is_large ? ">=" : "below the",
-		      l->floor, l->distinct, l->is_varied ? ">=" : "fewer than", MIN_DISTINCT, l->dose,
+		      "dying memcgs under %s after the drain of %zu blocks: Mann-Kendall p %.2g "
+		      "(%s %g), slope %.3g a block with a lower 99 %% bound that makes %.3g over "
+		      "the run (%s floor %.3g), %zu different values (%s %d), growth of the run "
+		      "over that of its first half %.2f (%s %.1f to %.1f)",
+		      subject, l->n, l->mk.p_up, l->is_rising ? "<" : "not <", MAX_P,
+		      l->slope.slope, l->growth, l->is_large ? ">=" : "below the", l->floor,
+		      l->distinct, l->is_varied ? ">=" : "fewer than", MIN_DISTINCT, l->dose,
 		      l->is_dosed ? "within" : "not within", MIN_DOSE, MAX_DOSE);
 }
 
@@ -202,7 +211,8 @@ static int judge_leak(struct wring_view *v, const char *subject)
 		/* a scenario without cycles has no slope to judge: nothing to report */
 		if (n)
 			wring_finding(v, NAME, "leak", WRING_V_SKIP, n, MIN_BLOCKS, "blocks",
-				      "%d block(s) of cycles cannot show a leak at p < %g", n, MAX_P);
+				      "%d block(s) of cycles cannot show a leak at p < %g", n,
+				      MAX_P);
 		return 0;
 	}
 	if (measure_leak(v, subject, y, (size_t)n, &l))
@@ -227,9 +237,11 @@ static void peak_metrics(struct wring_view *v, const char *subject, const struct
 	if (!peak)
 		return;
 	if (!wring_view_at(v, "memory.stat", subject, "percpu", t_peak, &bytes))
-		wring_metric(v, "dying_percpu_bytes_each", "bytes", (double)bytes / (double)peak, "lower", "info");
+		wring_metric(v, "dying_percpu_bytes_each", "bytes", (double)bytes / (double)peak,
+			     "lower", "info");
 	if (!wring_view_at(v, "memory.stat", subject, "slab", t_peak, &bytes))
-		wring_metric(v, "dying_slab_bytes_each", "bytes", (double)bytes / (double)peak, "lower", "info");
+		wring_metric(v, "dying_slab_bytes_each", "bytes", (double)bytes / (double)peak,
+			     "lower", "info");
 }
 
 static int judge(struct wring_view *v, struct wring_err *err)
@@ -256,18 +268,21 @@ static const struct wring_detector dying_memcg = {
 	.name = NAME,
 	.summary = "removed memory cgroups that stay behind after their memory was drained",
 	.doc =
-	"Counts nr_dying_descendants of the group that the removed groups were children of. Before a drain it is\n"
-	"a metric: page cache, shmem, swap entries, sockets and moved threads pin a memcg by design. The drain is\n"
-	"sync, memory.reclaim until nothing moves, an RCU barrier and two flush periods. Class residue: more are\n"
-	"left at the last mark `drained` or `cycle` than at `start` plus [limits] dying-memcg.residue (0) plus what\n"
-	"the loads say they hold (load.held_objects). Class leak: over the marks `cycle`, one after each block of\n"
-	"cycles, all of: Mann-Kendall p < .001, a lower 99 % bound of the Theil-Sen slope that makes at least\n"
-	"max(1 % of the groups created, [limits] dying-memcg.leak (1)) over the run, 5 different values, and a\n"
-	"growth 1.5 to 2.5 times that of the first half; suspect when it rises or is large but not all hold.\n"
-	"Each memcg that stays costs percpu memory and time in every walk of the tree, and ids run out\n"
+	"Counts nr_dying_descendants of the group that the removed groups were children of.\n"
+	"Before a drain it is a metric: page cache, shmem, swap entries, sockets and moved\n"
+	"threads pin a memcg by design. The drain is sync, memory.reclaim until nothing moves,\n"
+	"an RCU barrier and two flush periods. Class residue: more are left at the last mark\n"
+	"`drained` or `cycle` than at `start` plus [limits] dying-memcg.residue (0) plus what\n"
+	"the loads say they hold (load.held_objects). Class leak: over the marks `cycle`, one\n"
+	"after each block of cycles, all of: Mann-Kendall p < .001, a lower 99 % bound of the\n"
+	"Theil-Sen slope that makes at least max(1 % of the groups created, [limits]\n"
+	"dying-memcg.leak (1)) over the run, 5 different values, and a growth 1.5 to 2.5 times\n"
+	"that of the first half; suspect when it rises or is large but not all hold. Each memcg\n"
+	"that stays costs percpu memory and time in every walk of the tree, and ids run out\n"
 	"(threads 2019 0l, 2014 2e 2f 2g 2h; R06 R08 R09 R10 R12 R52).",
 	.controls =
-	"fires: a tmpfs file or memfd held open from outside in each cycle; silent: the same without a holder",
+	"fires: a tmpfs file or memfd held open from outside in each cycle; silent: the same\n"
+	"without a holder",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(dying_memcg);

@@ -11,7 +11,7 @@
 
 #define NAME "high-overrun"
 #define HUGE_FOLIO (2LL << 20)
-enum { BATCH_PAGES = 128 };          /* two charge batches of 64 pages before a task looks at high */
+enum { BATCH_PAGES = 128 }; /* two charge batches of 64 pages before a task looks at high */
 #define SLACK 0.0125                 /* of high */
 #define THROTTLE 12288.0             /* bytes/s a task at high: the slope of the penalty curve */
 #define RATE_WINDOW_NS (100 * WRING_NSEC_PER_MSEC)
@@ -21,7 +21,7 @@ enum { BATCH_PAGES = 128 };          /* two charge batches of 64 pages before a 
 struct high {
 	const char *subject;
 	int64_t t_set, high;
-	bool is_late;        /* set or changed while loads ran: memory.peak is older than the limit */
+	bool is_late; /* set or changed while loads ran: memory.peak is older than the limit */
 	bool has_peak, has_events, has_lag, has_rate, is_unreclaimable;
 	int64_t value, events, tasks, folio, sock;
 	double lag_s, rate, above_s, area, allowed;
@@ -36,7 +36,8 @@ static int64_t count_tasks(struct wring_view *v, const char *subject)
 
 	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++) {
 		const struct wring_load *l = &v->scenario->loads[i];
-		const struct wring_group *g = l->group ? wring_scenario_group(v->scenario, l->group) : NULL;
+		const struct wring_group *g =
+			l->group ? wring_scenario_group(v->scenario, l->group) : NULL;
 		const char *threads = wring_setting_get(&l->params, "threads");
 		uint64_t dirs = g && !strcmp(g->path, l->group) ? g->count : 1, each = 1;
 
@@ -60,12 +61,14 @@ static int64_t largest_folio(struct wring_view *v, const char *subject)
 	int64_t n;
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(huge); i++)
-		if (!wring_view_max(v, "memory.stat", subject, huge[i], INT64_MIN, INT64_MAX, &n) && n > 0)
+		if (!wring_view_max(v, "memory.stat", subject, huge[i], INT64_MIN, INT64_MAX, &n) &&
+		    n > 0)
 			return HUGE_FOLIO;
 	if (thp && (strstr(thp, "[never]") || !strcmp(thp, "never")))
 		return v->page_size;
 	/* an unknown setting counts as on */
-	if (!wring_view_max(v, "memory.stat", subject, "anon", INT64_MIN, INT64_MAX, &n) && n < HUGE_FOLIO)
+	if (!wring_view_max(v, "memory.stat", subject, "anon", INT64_MIN, INT64_MAX, &n) &&
+	    n < HUGE_FOLIO)
 		return v->page_size;
 	return HUGE_FOLIO;
 }
@@ -133,7 +136,8 @@ static double lag_of_reclaims(struct wring_view *v, const char *subject)
 	for (size_t i = 0; s && lags && i < e->n; i++) {
 		double lag;
 
-		if (strcmp(e->rows[i].kind, "reclaim") || !wring_group_within(e->rows[i].subject, subject))
+		if (strcmp(e->rows[i].kind, "reclaim") ||
+		    !wring_group_within(e->rows[i].subject, subject))
 			continue;
 		lag = settle_s(v, s, e->rows[i].t_ns);
 		if (lag >= 0)
@@ -142,7 +146,7 @@ static double lag_of_reclaims(struct wring_view *v, const char *subject)
 	return n ? wring_quantile(lags, n, 0.99) : 0;
 }
 
-/* An RCU barrier waits for every free that was queued before it, so it bounds the lag from above. */
+/* An RCU barrier waits for every free queued before it, so it bounds the lag from above. */
 static double lag_of_barriers(struct wring_view *v)
 {
 	const struct wring_events *e = wring_view_events(v);
@@ -180,7 +184,8 @@ static bool can_swap(struct wring_view *v, const char *subject)
 	int64_t total;
 
 	for (size_t i = 0; i < e->n; i++)
-		if (!strcmp(e->rows[i].kind, "limit") && wring_group_within(subject, e->rows[i].subject) &&
+		if (!strcmp(e->rows[i].kind, "limit") &&
+		    wring_group_within(subject, e->rows[i].subject) &&
 		    !strcmp(e->rows[i].text, "memory.swap.max=0"))
 			return false;
 	if (!wring_view_max(v, "meminfo", "", "SwapTotal", INT64_MIN, INT64_MAX, &total))
@@ -188,12 +193,14 @@ static bool can_swap(struct wring_view *v, const char *subject)
 	return !swaps || strcmp(swaps, "none");
 }
 
-/* Was there next to nothing to reclaim when the group was largest? Then the kernel can only slow its
- * tasks down, along a curve of its own. Without memory.stat this is not assumed. */
+/* Was there next to nothing to reclaim when the group was largest? Then the kernel can only slow
+ * its tasks down, along a curve of its own. Without memory.stat this is not assumed. */
 static bool is_unreclaimable(struct wring_view *v, const struct high *h)
 {
-	static const char *const kinds[] = { "active_file", "inactive_file", "slab_reclaimable", "anon" };
-	size_t n_kinds = WRING_ARRAY_SIZE(kinds) - (can_swap(v, h->subject) ? 0 : 1); /* anon is the last */
+	static const char *const kinds[] = { "active_file", "inactive_file", "slab_reclaimable",
+					     "anon" };
+	size_t n_kinds =
+		WRING_ARRAY_SIZE(kinds) - (can_swap(v, h->subject) ? 0 : 1); /* anon is the last */
 	const struct wring_series *s = wring_view_series(v, "memory", h->subject, "current");
 	size_t at = s ? wring_series_find(s, h->t_set) : 0;
 	int64_t sum = 0, n;
@@ -233,8 +240,10 @@ static int find_value(struct wring_view *v, struct high *h)
 {
 	int64_t peak;
 
-	h->has_peak = !h->is_late &&
-		      !wring_view_max(v, "memory", h->subject, "peak", INT64_MIN, INT64_MAX, &peak) && peak > 0;
+	h->has_peak =
+		!h->is_late &&
+		!wring_view_max(v, "memory", h->subject, "peak", INT64_MIN, INT64_MAX, &peak) &&
+		peak > 0;
 	if (h->has_peak) {
 		h->value = peak;
 		return 0;
@@ -252,7 +261,8 @@ static void find_allowed(struct wring_view *v, struct high *h)
 	h->has_rate = alloc_rate(v, h->subject, &h->rate);
 	find_lag(v, h);
 	h->is_unreclaimable = is_unreclaimable(v, h);
-	h->allowed = SLACK * high + (double)h->tasks * (double)(h->folio > batch ? h->folio : batch) +
+	h->allowed = SLACK * high +
+		     (double)h->tasks * (double)(h->folio > batch ? h->folio : batch) +
 		     h->rate * h->lag_s;
 	if (h->is_unreclaimable)
 		h->allowed += cbrt(THROTTLE * (double)h->tasks * h->above_s * high * high);
@@ -293,34 +303,42 @@ static void judge_high(struct wring_view *v, struct high *h)
 		return;
 	}
 	time_above(v, h);
-	h->has_events = !wring_view_max(v, "memory.events", h->subject, "high", INT64_MIN, INT64_MAX, &h->events);
+	h->has_events = !wring_view_max(v, "memory.events", h->subject, "high", INT64_MIN,
+					INT64_MAX, &h->events);
 	if (wring_view_max(v, "memory.stat", h->subject, "sock", h->t_set, INT64_MAX, &h->sock))
 		h->sock = 0;
 	find_allowed(v, h);
 	overrun = h->value > h->high ? (double)(h->value - h->high) : 0;
 	verdict = verdict_of(h, overrun, &cls);
 	wring_finding(v, NAME, cls, verdict, overrun, h->allowed, "bytes",
-		      "%s of %s reached %lld with memory.high %lld; allowed above it: 1.25 %% of high, %lld task(s) of %lld "
-		      "bytes, allocation at %.3g bytes/s for %.3g s (%s)%s; %lld high events%s, above high for %.3g s",
-		      h->has_peak ? "memory.peak" : "sampled memory.current", h->subject, (long long)h->value,
-		      (long long)h->high, (long long)h->tasks,
-		      (long long)(h->folio > BATCH_PAGES * v->page_size ? h->folio : BATCH_PAGES * v->page_size), h->rate,
-		      h->lag_s, h->has_lag ? h->lag_from : "no lag was measured",
-		      h->is_unreclaimable ? ", and the throttling curve (next to nothing was reclaimable)" : "",
+		      "%s of %s reached %lld with memory.high %lld; allowed above it: 1.25 %% of "
+		      "high, %lld task(s) of %lld bytes, allocation at %.3g bytes/s for %.3g s "
+		      "(%s)%s; %lld high events%s, above high for %.3g s",
+		      h->has_peak ? "memory.peak" : "sampled memory.current", h->subject,
+		      (long long)h->value, (long long)h->high, (long long)h->tasks,
+		      (long long)(h->folio > BATCH_PAGES * v->page_size
+					  ? h->folio
+					  : BATCH_PAGES * v->page_size),
+		      h->rate, h->lag_s, h->has_lag ? h->lag_from : "no lag was measured",
+		      h->is_unreclaimable ? ", and the throttling curve (next to nothing was "
+					    "reclaimable)"
+					  : "",
 		      (long long)h->events, h->has_events ? "" : " (not sampled)", h->above_s);
 }
 
 /* One group with a limit gives its metrics plain names; several put the group behind a dot. */
 static void metrics(struct wring_view *v, const struct high *h, bool is_only)
 {
-	_cleanup_free_ char *tail = wring_strf("%s%s", is_only ? "" : ".", is_only ? "" : h->subject);
+	_cleanup_free_ char *tail =
+		wring_strf("%s%s", is_only ? "" : ".", is_only ? "" : h->subject);
 	_cleanup_free_ char *bytes = wring_strf("peak_over_high_bytes%s", tail ? tail : "");
 	_cleanup_free_ char *time = wring_strf("time_above_high_s%s", tail ? tail : "");
 	_cleanup_free_ char *area = wring_strf("area_above_high_bytes_s%s", tail ? tail : "");
 
 	if (!bytes || !time || !area)
 		return;
-	wring_metric(v, bytes, "bytes", h->value > h->high ? (double)(h->value - h->high) : 0, "lower", "primary");
+	wring_metric(v, bytes, "bytes", h->value > h->high ? (double)(h->value - h->high) : 0,
+		     "lower", "primary");
 	wring_metric(v, time, "s", h->above_s, "lower", "secondary");
 	wring_metric(v, area, "bytes*s", h->area, "lower", "info");
 }
@@ -337,7 +355,8 @@ static int64_t first_start(struct wring_view *v, const char *subject)
 		if (!wring_load_within(v, l, subject))
 			continue;
 		for (size_t k = 0; k < e->n; k++)
-			if (!strcmp(e->rows[k].kind, "load") && !strcmp(e->rows[k].subject, l->name) &&
+			if (!strcmp(e->rows[k].kind, "load") &&
+			    !strcmp(e->rows[k].subject, l->name) &&
 			    !strncmp(e->rows[k].text, "start", 5) && e->rows[k].t_ns < first)
 				first = e->rows[k].t_ns;
 	}
@@ -361,7 +380,8 @@ static bool find_high(struct wring_view *v, const char *subject, struct high *h)
 
 		if (!is_high_write(x) || strcmp(x->subject, subject))
 			continue;
-		h->high = !wring_parse_size(x->text + 12, &n, NULL) && n < (1ULL << 60) ? (int64_t)n : 0;
+		h->high = !wring_parse_size(x->text + 12, &n, NULL) && n < (1ULL << 60) ? (int64_t)n
+											: 0;
 		h->t_set = x->t_ns;
 	}
 	h->is_late = h->t_set > first_start(v, subject);
@@ -380,7 +400,8 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		bool seen = false;
 
 		for (size_t k = 0; k < i && !seen; k++)
-			seen = is_high_write(&e->rows[k]) && !strcmp(e->rows[k].subject, e->rows[i].subject);
+			seen = is_high_write(&e->rows[k]) &&
+			       !strcmp(e->rows[k].subject, e->rows[i].subject);
 		if (is_high_write(&e->rows[i]) && !seen)
 			n += find_high(v, e->rows[i].subject, &h[n]);
 	}
@@ -398,18 +419,22 @@ static const struct wring_detector high_overrun = {
 	.name = NAME,
 	.summary = "usage above memory.high beyond what is in flight",
 	.doc =
-	"memory.peak over memory.high of each group that got one before its loads started. Allowed: 1.25 % of\n"
-	"high, for each task max(128 pages, largest folio: 2M where the group had huge pages, or anonymous memory\n"
-	"and THP is not off), the fastest allocation rate (load.made_bytes over 100 ms) times the lag with which\n"
-	"reclaimed pages come back: p99 over the run's reclaims or the longest RCU barrier of the run, whichever\n"
-	"is longer. Where next to nothing was reclaimable at the top, also (12288 x tasks x t x high^2)^(1/3) bytes,\n"
-	"what the throttling curve lets through in the time t above high. Class ignored: the overrun is too large\n"
-	"and the kernel counted no high event at all. Without memory.peak, or with a limit set while loads ran, the\n"
-	"value is the largest sample, and too large a one is inconclusive (sampled); sockets are charged from\n"
-	"softirq, which can only queue reclaim: no verdict where they explain the overrun. High is how a manager\n"
-	"slows a group down without killing it; kernel memory may not get around it (thread 2015 3a 3b 3h; R19).",
-	.controls = "fires: cgroup.memory=nokmem is accounting's; a fault module that charges without enforcement;\n"
-		    "silent: high-kmem on a stock kernel",
+	"memory.peak over memory.high of each group that got one before its loads started.\n"
+	"Allowed: 1.25 % of high, for each task max(128 pages, largest folio: 2M where the\n"
+	"group had huge pages, or anonymous memory and THP is not off), the fastest allocation\n"
+	"rate (load.made_bytes over 100 ms) times the lag with which reclaimed pages come back:\n"
+	"p99 over the run's reclaims or the longest RCU barrier of the run, whichever is\n"
+	"longer. Where next to nothing was reclaimable at the top, also (12288 x tasks x t x\n"
+	"high^2)^(1/3) bytes, what the throttling curve lets through in the time t above high.\n"
+	"Class ignored: the overrun is too large and the kernel counted no high event at all.\n"
+	"Without memory.peak, or with a limit set while loads ran, the value is the largest\n"
+	"sample, and too large a one is inconclusive (sampled); sockets are charged from\n"
+	"softirq, which can only queue reclaim: no verdict where they explain the overrun. High\n"
+	"is how a manager slows a group down without killing it; kernel memory may not get\n"
+	"around it (thread 2015 3a 3b 3h; R19).",
+	.controls =
+	"fires: cgroup.memory=nokmem is accounting's; a fault module that charges without\n"
+	"enforcement; silent: high-kmem on a stock kernel",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(high_overrun);

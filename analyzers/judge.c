@@ -13,8 +13,8 @@
 
 /* The kernel's own complaints count even in a run that could not be measured to its end. */
 #define LAST_WITNESS "kernel-log"
-/* A broken or noisy run that becomes a failure keeps what it was in its reason, so that judging it again
- * starts from the same. */
+/* A broken or noisy run that becomes a failure keeps what it was in its reason, so that judging it
+ * again starts from the same. */
 #define WAS ", was "
 
 /* Outcome and reason of the run before any judging. */
@@ -140,40 +140,41 @@ static int apply_known(struct wring_view *v, struct wring_known *known, struct w
 	return 0;
 }
 
-/* The finding that makes the run fail, or NULL. */
-static const struct wring_finding_row *deciding(const struct wring_results *r, enum wring_outcome base)
+/* The finding that makes the run fail, or NULL. In a broken run only the last witness was heard. */
+static const struct wring_finding_row *deciding(const struct wring_results *r)
 {
-	for (size_t i = 0; i < r->n_findings; i++) {
-		const struct wring_finding_row *f = &r->findings[i];
-
-		if (is_verdict(f, WRING_V_FAIL) && (base != WRING_BROKEN || !strcmp(f->detector, LAST_WITNESS)))
-			return f;
-	}
+	for (size_t i = 0; i < r->n_findings; i++)
+		if (is_verdict(&r->findings[i], WRING_V_FAIL))
+			return &r->findings[i];
 	return NULL;
 }
 
 static int store_results(struct wring_view *v, const struct base *b, struct wring_err *err)
 {
 	const struct wring_results *res = v->results;
-	const struct wring_finding_row *f = deciding(res, b->outcome);
+	const struct wring_finding_row *f = deciding(res);
 	_cleanup_free_ char *reason = NULL;
 	int r;
 
-	r = wring_store_judge(v->store, v->run, res->metrics, res->n_metrics, res->findings, res->n_findings, err);
+	r = wring_store_judge(v->store, v->run, res->metrics, res->n_metrics, res->findings,
+			      res->n_findings, err);
 	if (r)
 		return r;
 	if (f && (b->outcome == WRING_BROKEN || b->outcome == WRING_NOISY))
-		reason = wring_strf("%s/%s" WAS "%s: %s", f->detector, f->class, wring_outcome_name(b->outcome), b->reason);
+		reason = wring_strf("%s/%s" WAS "%s: %s", f->detector, f->class,
+				    wring_outcome_name(b->outcome), b->reason);
 	else if (f)
 		reason = wring_strf("%s/%s", f->detector, f->class);
 	else
 		reason = wring_strf("%s", b->reason);
 	if (!reason)
 		return wring_err_set(err, -ENOMEM, "out of memory while judging");
-	return wring_store_set_outcome(v->store, v->run, wring_outcome_name(f ? WRING_FAIL : b->outcome), reason, err);
+	return wring_store_set_outcome(
+		v->store, v->run, wring_outcome_name(f ? WRING_FAIL : b->outcome), reason, err);
 }
 
-static int judge_view(struct wring_view *v, const struct base *b, struct wring_known *known, struct wring_err *err)
+static int judge_view(struct wring_view *v, const struct base *b, struct wring_known *known,
+		      struct wring_err *err)
 {
 	int r = run_detectors(v, b->outcome, err);
 
@@ -186,8 +187,8 @@ static int judge_view(struct wring_view *v, const struct base *b, struct wring_k
 	return r;
 }
 
-int wring_judge_run(struct wring_store *st, const struct wring_run_row *run, struct wring_known *known,
-		    struct wring_err *err)
+int wring_judge_run(struct wring_store *st, const struct wring_run_row *run,
+		    struct wring_known *known, struct wring_err *err)
 {
 	struct wring_scenario *scenario = NULL;
 	struct base b = base_of(run);
@@ -202,7 +203,8 @@ int wring_judge_run(struct wring_store *st, const struct wring_run_row *run, str
 		wring_view_done(&v);
 	}
 	wring_scenario_free(scenario);
-	return r ? wring_err_prefix(err, "judging run %lld (%s)", (long long)run->id, run->scenario) : 0;
+	return r ? wring_err_prefix(err, "judging run %lld (%s)", (long long)run->id, run->scenario)
+		 : 0;
 }
 
 /* ---- exit code ---- */
@@ -211,7 +213,8 @@ int wring_judge_run(struct wring_store *st, const struct wring_run_row *run, str
 static bool died_of_known(const struct wring_findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (!strcmp(f->rows[i].detector, LAST_WITNESS) && is_verdict(&f->rows[i], WRING_KNOWN) &&
+		if (!strcmp(f->rows[i].detector, LAST_WITNESS) &&
+		    is_verdict(&f->rows[i], WRING_KNOWN) &&
 		    (!strcmp(f->rows[i].class, "panic") || !strcmp(f->rows[i].class, "hang")))
 			return true;
 	return false;
@@ -222,7 +225,8 @@ static void add_findings(struct wring_exit *x, const struct wring_findings *f)
 	for (size_t i = 0; i < f->n; i++) {
 		const struct wring_finding_row *row = &f->rows[i];
 
-		if (is_verdict(row, WRING_PASS) || is_verdict(row, WRING_V_FAIL) || is_verdict(row, WRING_KNOWN))
+		if (is_verdict(row, WRING_PASS) || is_verdict(row, WRING_V_FAIL) ||
+		    is_verdict(row, WRING_KNOWN))
 			x->judged++;
 		if (is_verdict(row, WRING_SUSPECT) || is_verdict(row, WRING_INCONCLUSIVE))
 			x->unsure = true;

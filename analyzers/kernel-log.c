@@ -12,22 +12,44 @@
 enum { MAX_EXCERPT = 900, MAX_EXCERPT_LINES = 14, LOOK_AHEAD = 80 };
 
 enum incident {
-	PANIC, INIT_DIED, OOPS, BUG, WARN, CORRUPTION, SANITIZER, LOCKUP, RCU_STALL, HUNG_TASK, ALLOC_FAILURE,
+	PANIC,
+	INIT_DIED,
+	OOPS,
+	BUG,
+	WARN,
+	CORRUPTION,
+	SANITIZER,
+	LOCKUP,
+	RCU_STALL,
+	HUNG_TASK,
+	ALLOC_FAILURE,
 	N_INCIDENTS,
 };
 
 /* needs_host: it only counts when the host let the guest's CPUs run. */
-static const struct { const char *cls; bool needs_host; } incidents[N_INCIDENTS] = {
-	[PANIC] = { "panic", false }, [INIT_DIED] = { "init", false }, [OOPS] = { "oops", false },
-	[BUG] = { "bug", false }, [WARN] = { "warning", false }, [CORRUPTION] = { "corruption", false },
-	[SANITIZER] = { "sanitizer", false }, [LOCKUP] = { "lockup", true },
-	[RCU_STALL] = { "rcu-stall", true }, [HUNG_TASK] = { "hung-task", true },
+static const struct { const char *cls; bool needs_host;
+} incidents[N_INCIDENTS] = {
+	[PANIC] = { "panic", false },
+	[INIT_DIED] = { "init", false },
+	[OOPS] = { "oops", false },
+	[BUG] = { "bug", false },
+	[WARN] = { "warning", false },
+	[CORRUPTION] = { "corruption", false },
+	[SANITIZER] = { "sanitizer", false },
+	[LOCKUP] = { "lockup", true },
+	[RCU_STALL] = { "rcu-stall", true },
+	[HUNG_TASK] = { "hung-task", true },
 	[ALLOC_FAILURE] = { "alloc-failure", false },
 };
 
 /* First rule that fits wins. Most texts count at the start of a message only: a task may have any
  * name, and "traps: x general protection fault" is a program's own fault. */
-static const struct rule { const char *text; bool anywhere; const char *also; enum incident is; } rules[] = {
+static const struct rule {
+	const char *text;
+	bool anywhere;
+	const char *also;
+	enum incident is;
+} rules[] = {
 	/* the agent is PID 1 of a guest: its own death is no fault of the kernel */
 	{ "Kernel panic - not syncing", true, "Attempted to kill init", INIT_DIED },
 	{ "Kernel panic - not syncing", true, NULL, PANIC },
@@ -55,12 +77,6 @@ static const struct rule { const char *text; bool anywhere; const char *also; en
 	{ "double fault: ", false, NULL, OOPS },
 	{ "WARNING:", false, NULL, WARN },
 	{ ": page allocation failure: order:", true, NULL, ALLOC_FAILURE },
-};
-
-/* Legal noise that a rule would otherwise catch. */
-static const char *const allowed[] = {
-	"taints kernel",            /* the suite's own fault module */
-	"clocksource",              /* "Marking clocksource 'tsc' as unstable", and its watchdog's warnings */
 };
 
 struct line { int64_t t_ns; const char *text; };
@@ -115,7 +131,9 @@ static void read_log(struct wring_view *v, struct lines *to)
 
 	for (size_t i = 0; i < log->n; i++) {
 		/* the agent's own time for the record, whatever is printed in it */
-		struct reader r = { .to = to, .t_ns = log->rows[i].t_ns, .from = INT64_MIN, .until = INT64_MAX };
+		struct reader r = {
+			.to = to, .t_ns = log->rows[i].t_ns, .from = INT64_MIN, .until = INT64_MAX
+		};
 
 		wring_klog_split(log->rows[i].text, read_line, &r);
 	}
@@ -167,14 +185,6 @@ static int read_console(struct wring_view *v, struct lines *to, struct wring_err
 
 /* ---- what they say ---- */
 
-static bool is_allowed(const char *text)
-{
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(allowed); i++)
-		if (strstr(text, allowed[i]))
-			return true;
-	return false;
-}
-
 /* -1 when the line is nothing to worry about. */
 static int classify(const char *text)
 {
@@ -184,7 +194,7 @@ static int classify(const char *text)
 			   !strncmp(text, r->text, strlen(r->text));
 
 		if (hit && (!r->also || strstr(text, r->also)))
-			return is_allowed(text) ? -1 : (int)r->is;
+			return (int)r->is;
 	}
 	return -1;
 }
@@ -215,7 +225,8 @@ static bool has_line(const struct lines *l, const char *text)
 }
 
 /* other: lines that were looked through already; what is in both is one incident. */
-static void scan(const struct lines *l, const struct lines *other, struct found f[N_INCIDENTS], size_t *legal)
+static void scan(const struct lines *l, const struct lines *other, struct found f[N_INCIDENTS],
+		 size_t *legal)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		int is = classify(l->rows[i].text);
@@ -246,8 +257,8 @@ static void excerpt(const struct lines *l, size_t at, char *buf, size_t size)
 	for (size_t i = at + 1; i < l->n && i < at + LOOK_AHEAD && lines < MAX_EXCERPT_LINES; i++) {
 		const char *text = l->rows[i].text;
 
-		if (strncmp(text, "RIP:", 4) && strncmp(text, "Comm:", 5) && strncmp(text, "CPU:", 4) &&
-		    !is_frame(text) && classify(text) < 0)
+		if (strncmp(text, "RIP:", 4) && strncmp(text, "Comm:", 5) &&
+		    strncmp(text, "CPU:", 4) && !is_frame(text) && classify(text) < 0)
 			continue;
 		if (len >= size)
 			break;
@@ -273,7 +284,8 @@ static void last_stack(const struct lines *console, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	for (size_t i = console->n; i-- > 0;) {
-		if (strncmp(console->rows[i].text, "Call Trace", 10) && strncmp(console->rows[i].text, "NMI backtrace", 13) &&
+		if (strncmp(console->rows[i].text, "Call Trace", 10) &&
+		    strncmp(console->rows[i].text, "NMI backtrace", 13) &&
 		    strncmp(console->rows[i].text, "RIP:", 4))
 			continue;
 		/* back to the start of its block, so that the CPU and the task are named */
@@ -284,26 +296,29 @@ static void last_stack(const struct lines *console, char *buf, size_t size)
 	}
 }
 
-static void judge_guest(struct wring_view *v, const struct lines *console, struct found f[N_INCIDENTS],
-			const struct wring_event *starved)
+static void judge_guest(struct wring_view *v, const struct lines *console,
+			struct found f[N_INCIDENTS], const struct wring_event *starved)
 {
 	const struct wring_event *panic = guest_event(v, "panic"), *hang = guest_event(v, "hang");
 	char stack[MAX_EXCERPT];
 
 	if (panic && !f[PANIC].n && !f[INIT_DIED].n) {
 		last_stack(console, stack, sizeof(stack));
-		wring_finding(v, NAME, "panic", WRING_V_FAIL, 1, 0, "panics", "the guest panicked: %s%s%s",
-			      panic->text, stack[0] ? " | " : "", stack);
+		wring_finding(v, NAME, "panic", WRING_V_FAIL, 1, 0, "panics",
+			      "the guest panicked: %s%s%s", panic->text, stack[0] ? " | " : "",
+			      stack);
 	}
 	if (hang) {
 		last_stack(console, stack, sizeof(stack));
-		wring_finding(v, NAME, "hang", starved ? WRING_INCONCLUSIVE : WRING_V_FAIL, 1, 0, "hangs",
-			      "the guest hung: %s%s%s%s%s", hang->text, starved ? "; the host did not run it: " : "",
+		wring_finding(v, NAME, "hang", starved ? WRING_INCONCLUSIVE : WRING_V_FAIL, 1, 0,
+			      "hangs", "the guest hung: %s%s%s%s%s", hang->text,
+			      starved ? "; the host did not run it: " : "",
 			      starved ? starved->text : "", stack[0] ? " | " : "", stack);
 	}
 }
 
-static size_t report(struct wring_view *v, const struct found f[N_INCIDENTS], const struct wring_event *starved)
+static size_t report(struct wring_view *v, const struct found f[N_INCIDENTS],
+		     const struct wring_event *starved)
 {
 	size_t n = 0;
 
@@ -323,7 +338,8 @@ static size_t report(struct wring_view *v, const struct found f[N_INCIDENTS], co
 		wring_finding(v, NAME, incidents[is].cls, verdict, (double)f[is].n, 0, "lines",
 			      "%zu such line(s), the first at %.3f s%s%s: %s", f[is].n,
 			      (double)f[is].in->rows[f[is].first].t_ns / 1e9,
-			      is_open ? ", while the host did not run the guest all the time: " : "",
+			      is_open ? ", while the host did not run the guest all the time: "
+				      : "",
 			      is_open ? starved->text : "", text);
 	}
 	return n;
@@ -349,9 +365,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		judge_guest(v, &console, f, starved);
 		if (!report(v, f, starved) && !guest_event(v, "panic") && !guest_event(v, "hang"))
 			wring_finding(v, NAME, "clean", WRING_PASS, 0, 0, "lines",
-				      "nothing to worry about in %zu lines of the kernel log and %zu of the console; %zu "
-				      "legal allocation failures", log.n, console.n, legal);
-		wring_metric(v, "alloc_failures", "count", (double)(legal + f[ALLOC_FAILURE].n), "lower", "info");
+				      "nothing to worry about in %zu lines of the kernel log and "
+				      "%zu of the console; %zu legal allocation failures",
+				      log.n, console.n, legal);
+		wring_metric(v, "alloc_failures", "count", (double)(legal + f[ALLOC_FAILURE].n),
+			     "lower", "info");
 	}
 	lines_done(&log);
 	lines_done(&console);
@@ -360,18 +378,32 @@ static int judge(struct wring_view *v, struct wring_err *err)
 
 static const struct wring_detector kernel_log = {
 	.name = NAME,
-	.summary = "bugs, warnings, lockups and stalls that the kernel reported, panics and hangs of a guest",
-	.doc =
-	"Reads the run's kernel log and, of a guest's console, the lines stamped between the first event of the run\n"
-	"and that of the next run of the same boot (to the end for the last one: what follows a run is its doing).\n"
-	"Fails on panic, oops, BUG, WARNING, list and reference corruption, sanitizer reports, soft and hard lockups,\n"
-	"RCU stalls and hung tasks; the last three only when the host let the guest's CPUs run (no event `guest\n"
-	"starved` or `guest paused`), else inconclusive. A guest that panicked or hung (events of the recorder) fails\n"
-	"with the stack found in its console; a panic because init, which is the agent, died is inconclusive. Allocation failures are legal for GFP_ATOMIC, GFP_NOWAIT, orders above\n"
-	"3 and callers that say they can bear it, else suspect. Allowed: OOM reports (premature-oom judges them),\n"
-	"taint by the suite's own module, an unstable clocksource. No load may crash or wedge a kernel\n"
-	"(R07 R10 R20 R43 R44 R47, and every thread).",
-	.controls = "fires: sysrq c (panic), fault module that warns; silent: every scenario on a stock kernel",
+	.summary = "bugs, warnings, lockups and stalls that the kernel reported, panics and hangs "
+		   "of a guest",
+	.doc = "Reads the run's kernel log and, of a guest's console, the lines stamped between "
+	       "the\n"
+	       "first event of the run and that of the next run of the same boot (to the end for "
+	       "the\n"
+	       "last one: what follows a run is its doing). Fails on panic, oops, BUG, WARNING, "
+	       "list\n"
+	       "and reference corruption, sanitizer reports, soft and hard lockups, RCU stalls "
+	       "and\n"
+	       "hung tasks; the last three only when the host let the guest's CPUs run (no event\n"
+	       "`guest starved` or `guest paused`), else inconclusive. A guest that panicked or "
+	       "hung\n"
+	       "(events of the recorder) fails with the stack found in its console; a panic "
+	       "because\n"
+	       "init, which is the agent, died is inconclusive. Allocation failures are legal for\n"
+	       "GFP_ATOMIC, GFP_NOWAIT, orders above 3 and callers that say they can bear it, "
+	       "else\n"
+	       "suspect. Allowed: OOM reports (premature-oom judges them), taint by the suite's "
+	       "own\n"
+	       "module, an unstable clocksource. No load may crash or wedge a kernel (R07 R10 R20 "
+	       "R43\n"
+	       "R44 R47, and every thread).",
+	.controls = "fires: sysrq c (panic), fault module that warns; silent: every scenario on a "
+		    "stock\n"
+		    "kernel",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(kernel_log);

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Past "<4>", "[   12.345678]", "[   T12]", "Nov 21 05:00:00 host kernel: " and blanks. *ret_t_ns gets the
- * kernel's own time stamp when the line has one, else stays as it was. */
+/* Past "<4>", "[   12.345678]", "[   T12]", "Nov 21 05:00:00 host kernel: " and blanks. *ret_t_ns
+ * gets the kernel's own time stamp when the line has one, else stays as it was. */
 const char *wring_klog_text(const char *line, int64_t *ret_t_ns);
 
 /* Calls fn for each line of a record: a printk of several lines reaches /dev/kmsg as one record

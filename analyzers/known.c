@@ -80,8 +80,10 @@ static int read_section(const char *path, const struct wring_ini_section *s,
 		char **v = field(e, s->entries[i].key);
 
 		if (!v)
-			return wring_err_set(err, -EINVAL, "%s:%d: unknown key '%s': accepted are scenario, detector, class, "
-					     "reason, link", path, s->entries[i].line, s->entries[i].key);
+			return wring_err_set(err, -EINVAL,
+					     "%s:%d: unknown key '%s': accepted are scenario, "
+					     "detector, class, reason, link",
+					     path, s->entries[i].line, s->entries[i].key);
 		free(*v); /* a key said twice: the later one */
 		*v = join(&s->entries[i]);
 		if (!*v)
@@ -91,7 +93,9 @@ static int read_section(const char *path, const struct wring_ini_section *s,
 		char **v = field(e, required[i]);
 
 		if (!*v || !**v)
-			return wring_err_set(err, -EINVAL, "%s:%d: [%s] has no %s: needed are scenario, detector, class and reason",
+			return wring_err_set(err, -EINVAL,
+					     "%s:%d: [%s] has no %s: needed are scenario, "
+					     "detector, class and reason",
 					     path, s->line, s->title, required[i]);
 	}
 	if (!e->link && !(e->link = strdup("")))
@@ -133,7 +137,8 @@ const struct wring_known_entry *wring_known_match(struct wring_known *k, const c
 	for (size_t i = 0; k && i < k->n; i++) {
 		struct wring_known_entry *e = &k->rows[i];
 
-		if (strcmp(e->scenario, scenario) || strcmp(e->detector, detector) || strcmp(e->class, cls))
+		if (strcmp(e->scenario, scenario) || strcmp(e->detector, detector) ||
+		    strcmp(e->class, cls))
 			continue;
 		e->is_met = true;
 		return e;
@@ -161,8 +166,10 @@ size_t wring_known_gone(const struct wring_known *k, char *buf, size_t size)
 			continue;
 		n++;
 		if (len < size)
-			len += (size_t)snprintf(buf + len, size - len, "%s: %s no longer finds %s in %s (known: %s)\n",
-						e->name, e->detector, e->class, e->scenario, e->reason);
+			len += (size_t)snprintf(buf + len, size - len,
+						"%s: %s no longer finds %s in %s (known: %s)\n",
+						e->name, e->detector, e->class, e->scenario,
+						e->reason);
 	}
 	return n;
 }

@@ -24,7 +24,8 @@ static double busy_s(struct wring_view *v, const char *load)
 
 static void metrics_of(struct wring_view *v, const char *load, int64_t *total)
 {
-	_cleanup_free_ char *rate = wring_strf("%s.ops_per_s", load), *errors = wring_strf("%s.errors", load);
+	_cleanup_free_ char *rate = wring_strf("%s.ops_per_s", load),
+			    *errors = wring_strf("%s.errors", load);
 	double busy = busy_s(v, load);
 	int64_t n;
 

@@ -60,9 +60,20 @@ static void open_report(struct wring_oom_reports *r, int64_t t_ns, const char *t
 	r->rows = rows;
 	o = &rows[r->n++];
 	*o = (struct wring_oom_report){
-		.t_ns = t_ns, .usage = -1, .limit = -1, .anon = -1, .file = -1, .shmem = -1,
-		.file_dirty = -1, .file_writeback = -1, .active_file = -1, .inactive_file = -1,
-		.slab_reclaimable = -1, .slab_unreclaimable = -1, .kernel = -1, .may_enter_fs = true,
+		.t_ns = t_ns,
+		.usage = -1,
+		.limit = -1,
+		.anon = -1,
+		.file = -1,
+		.shmem = -1,
+		.file_dirty = -1,
+		.file_writeback = -1,
+		.active_file = -1,
+		.inactive_file = -1,
+		.slab_reclaimable = -1,
+		.slab_unreclaimable = -1,
+		.kernel = -1,
+		.may_enter_fs = true,
 	};
 	copy(o->task, sizeof(o->task), text, (size_t)(invoked - text));
 	p = strstr(invoked, "gfp_mask=");

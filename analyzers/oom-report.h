@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The kernel's reports of OOM kills, out of log lines (mm/oom_kill.c dump_header() and
- * mm/memcontrol.c mem_cgroup_print_oom_meminfo(), as of 6.1, where memory.stat is one record of many
- * lines, and of 6.6 and later, where it is one record a line). Pure: text in, reports out. */
+ * mm/memcontrol.c mem_cgroup_print_oom_meminfo(), as of 6.1, where memory.stat is one record of
+ * many lines, and of 6.6 and later, where it is one record a line). Pure: text in, reports out. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,8 @@ struct wring_oom_report {
 	/* memory.stat of that cgroup in bytes; -1 when not seen */
 	int64_t anon, file, shmem, file_dirty, file_writeback, active_file, inactive_file;
 	int64_t slab_reclaimable, slab_unreclaimable, kernel;
-	char oom_memcg[512], task_memcg[512]; /* paths from the root of the hierarchy; "" when not seen */
+	char oom_memcg[512],
+		task_memcg[512]; /* paths from the root of the hierarchy; "" when not seen */
 	size_t n_victims;
 };
 
@@ -39,5 +40,6 @@ void wring_oom_feed(struct wring_oom_reports *r, int64_t t_ns, const char *recor
 void wring_oom_done(struct wring_oom_reports *r);
 /* Enough to judge: limit, page cache and slab are known. */
 bool wring_oom_complete(const struct wring_oom_report *r);
-/* Page cache that needs no I/O to go: neither dirty, nor under writeback, nor shmem, nor unevictable. */
+/* Page cache that needs no I/O to go: neither dirty, nor under writeback, nor shmem, nor
+ * unevictable. */
 int64_t wring_oom_clean_file(const struct wring_oom_report *r);

@@ -59,7 +59,8 @@ static bool find_subject(struct wring_view *v, const char *memcg, char *ret, siz
 		_cleanup_free_ char *tail = wring_strf("/%s", s->rows[i].subject);
 		size_t fit = 0;
 
-		if (strncmp(s->rows[i].sampler, "memory", 6) && strcmp(s->rows[i].sampler, "cgroup.stat"))
+		if (strncmp(s->rows[i].sampler, "memory", 6) && strcmp(s->rows[i].sampler, "cgroup."
+											   "stat"))
 			continue;
 		if (dir && ends_with(dir, memcg))
 			fit = SIZE_MAX;
@@ -133,7 +134,7 @@ static struct state state_at(struct wring_view *v, const char *subject, int64_t 
 
 /* What came free over the stages. Exact current bounds what memory.stat says, and what memory.stat
  * says is of the kinds that were judged reclaimable (the killed task's own memory is not). What the
- * ledger held is released by the death of its owner, so the slab that goes first is the ledger's. */
+ * ledger held is let go by the death of its owner, so the slab that goes first is the ledger's. */
 static void measure(struct wring_view *v, struct kill *k)
 {
 	int64_t t[N_STAGES], owed = k->ledger, slab_drop;
@@ -172,7 +173,7 @@ static void measure(struct wring_view *v, struct kill *k)
 	}
 }
 
-/* The first stage that frees enough on its own; where only the sum does, the one that freed most. */
+/* The first stage that frees enough alone; where only the sum does, the one that freed most. */
 static int attribute(struct kill *k)
 {
 	int most = 0;
@@ -238,26 +239,36 @@ static void report_kill(struct wring_view *v, const struct kill *k, size_t same)
 
 	if (!strcmp(k->cls, "squeezed")) {
 		wring_finding(v, NAME, k->cls, k->verdict, 0, 0, "bytes",
-			      "%zu kill(s) in %s because memory.max was written below the usage, which kills by design",
+			      "%zu kill(s) in %s because memory.max was written below the usage, "
+			      "which kills by design",
 			      same, o->oom_memcg);
 		return;
 	}
 	if (!strcmp(k->cls, "report")) {
 		wring_finding(v, NAME, k->cls, k->verdict, (double)same, 0, "kills",
-			      "%zu OOM report(s) in the kernel log miss the limit or memory.stat: not judged", same);
+			      "%zu OOM report(s) in the kernel log miss the limit or memory.stat: "
+			      "not judged",
+			      same);
 		return;
 	}
-	wring_finding(v, NAME, k->cls, k->verdict, (double)(k->stage >= 0 ? min64(k->reclaimable + k->dirty,
-		      k->total_freed) : k->reclaimable), (double)k->threshold, "bytes",
-		      "%s killed in %s at %.1fM of %.1fM (%s, order %d): clean page cache %.1fM, reclaimable slab "
-		      "%.1fM, of which held by the load %.1fM, dirty or under writeback %.1fM; limit for what may be "
-		      "left %.1fM; came free: by the end of the load %.1fM, over an RCU barrier %.1fM, over "
-		      "memory.reclaim %.1fM, over a remount %.1fM%s; %zu kill(s) like this",
-		      o->task, o->oom_memcg[0] ? o->oom_memcg : "an unnamed cgroup", MB(o->usage), MB(o->limit),
-		      o->gfp[0] ? o->gfp : "no gfp mask", o->order, MB(k->clean_file), MB(k->slab),
-		      MB(min64(k->ledger, k->slab)), MB(k->dirty), MB(k->threshold), MB(k->freed[AFTER_LOAD]),
-		      MB(k->freed[AFTER_BARRIER]), MB(k->freed[AFTER_RECLAIM]), MB(k->freed[AFTER_REMOUNT]),
-		      k->has_aftermath ? "" : " (not seen: no mark after-load with memory.current after it)", same);
+	wring_finding(v, NAME, k->cls, k->verdict,
+		      (double)(k->stage >= 0 ? min64(k->reclaimable + k->dirty, k->total_freed)
+					     : k->reclaimable),
+		      (double)k->threshold, "bytes",
+		      "%s killed in %s at %.1fM of %.1fM (%s, order %d): clean page cache %.1fM, "
+		      "reclaimable slab %.1fM, of which held by the load %.1fM, dirty or under "
+		      "writeback %.1fM; limit for what may be left %.1fM; came free: by the end "
+		      "of the load %.1fM, over an RCU barrier %.1fM, over memory.reclaim %.1fM, "
+		      "over a remount %.1fM%s; %zu kill(s) like this",
+		      o->task, o->oom_memcg[0] ? o->oom_memcg : "an unnamed cgroup", MB(o->usage),
+		      MB(o->limit), o->gfp[0] ? o->gfp : "no gfp mask", o->order, MB(k->clean_file),
+		      MB(k->slab), MB(min64(k->ledger, k->slab)), MB(k->dirty), MB(k->threshold),
+		      MB(k->freed[AFTER_LOAD]), MB(k->freed[AFTER_BARRIER]),
+		      MB(k->freed[AFTER_RECLAIM]), MB(k->freed[AFTER_REMOUNT]),
+		      k->has_aftermath ? ""
+				       : " (not seen: no mark after-load with memory.current after "
+					 "it)",
+		      same);
 }
 
 /* Kills as the kernel counted them: memory.events of the topmost groups sampled. */
@@ -299,12 +310,13 @@ static void metrics(struct wring_view *v, const struct tally *t, const struct ki
 		wring_metric(v, "global_oom_kills", "count", (double)global, "lower", "info");
 	if (!worst)
 		return;
-	wring_metric(v, "kill_reclaimable_bytes", "bytes", (double)worst->reclaimable, "lower", "secondary");
+	wring_metric(v, "kill_reclaimable_bytes", "bytes", (double)worst->reclaimable, "lower",
+		     "secondary");
 	wring_metric(v, "kill_freed_bytes", "bytes", (double)worst->total_freed, "lower", "info");
 	wring_metric(v, "kill_limit_bytes", "bytes", (double)worst->o->limit, "", "info");
 }
 
-/* One finding for each class met, told by its worst kill. Returns the worst kill that was judged. */
+/* One finding for each class met, told by its worst kill. Returns the worst that was judged. */
 static const struct kill *report_all(struct wring_view *v, const struct kill *kills, size_t n)
 {
 	const struct kill *worst = NULL;
@@ -356,13 +368,15 @@ static int judge_reports(struct wring_view *v, const struct wring_oom_reports *r
 	worst = report_all(v, kills, n);
 	metrics(v, &t, worst, r->global);
 	if (r->unreported || t.kills > (int64_t)t.victims)
-		wring_finding(v, NAME, "unreported", WRING_INCONCLUSIVE, (double)max64(t.kills, (int64_t)t.victims),
-			      (double)n, "kills",
-			      "memory.events counts %lld kill(s), the log shows %zu victim(s), %zu of them without a report "
-			      "(the kernel limits their rate): what these groups held is not known",
+		wring_finding(v, NAME, "unreported", WRING_INCONCLUSIVE,
+			      (double)max64(t.kills, (int64_t)t.victims), (double)n, "kills",
+			      "memory.events counts %lld kill(s), the log shows %zu victim(s), "
+			      "%zu of them without a report (the kernel limits their rate): what "
+			      "these groups held is not known",
 			      (long long)t.kills, t.victims, r->unreported);
 	else if (!n)
-		wring_finding(v, NAME, "none", WRING_PASS, 0, 0, "kills", "no OOM kill in the run's cgroups");
+		wring_finding(v, NAME, "none", WRING_PASS, 0, 0, "kills",
+			      "no OOM kill in the run's cgroups");
 	return 0;
 }
 
@@ -383,21 +397,25 @@ static const struct wring_detector premature_oom = {
 	.name = NAME,
 	.summary = "an OOM kill although the cgroup still held memory that can be reclaimed",
 	.doc =
-	"Each OOM report of the run's cgroups is read from the kernel log. Reclaimable at the kill is the clean\n"
-	"page cache (active_file + inactive_file - file_dirty - file_writeback, no shmem) plus slab_reclaimable\n"
-	"minus what the loads say they hold (load.held_bytes). It fails when that is at least max(10 % of the\n"
-	"limit, 1M + 512K for each CPU) and as much is then seen to come free in the step `aftermath`, measured by\n"
-	"memory.current and bounded by what memory.stat says of slab and page cache. The class is the first stage\n"
-	"that frees it: rcu (by the end of the load or over an RCU barrier: the frees were queued, nobody waited\n"
-	"for them), late (memory.reclaim takes it), withheld (only a remount takes it: shrinkers did nothing).\n"
-	"Objects that nothing frees are pinned: no failure. Suspect, not failed: an allocation without __GFP_FS\n"
-	"(class nofs), memory that was dirty or under writeback (class io). A limit below 16M gives a metric only;\n"
-	"a kill by writing memory.max below the usage is by design; a kill without a report is inconclusive.\n"
-	"A limit is a promise that the group may use that much: caches must go before tasks do (threads 2014 2a,\n"
-	"2019 0b and 0i, 2020 1a and 1g; R14 R15 R16 R23 R34 R39).",
+	"Each OOM report of the run's cgroups is read from the kernel log. Reclaimable at the\n"
+	"kill is the clean page cache (active_file + inactive_file - file_dirty -\n"
+	"file_writeback, no shmem) plus slab_reclaimable minus what the loads say they hold\n"
+	"(load.held_bytes). It fails when that is at least max(10 % of the limit, 1M + 512K for\n"
+	"each CPU) and as much is then seen to come free in the step `aftermath`, measured by\n"
+	"memory.current and bounded by what memory.stat says of slab and page cache. The class\n"
+	"is the first stage that frees it: rcu (by the end of the load or over an RCU barrier:\n"
+	"the frees were queued, nobody waited for them), late (memory.reclaim takes it),\n"
+	"withheld (only a remount takes it: shrinkers did nothing). Objects that nothing frees\n"
+	"are pinned: no failure. Suspect, not failed: an allocation without __GFP_FS (class\n"
+	"nofs), memory that was dirty or under writeback (class io). A limit below 16M gives a\n"
+	"metric only; a kill by writing memory.max below the usage is by design; a kill without\n"
+	"a report is inconclusive. A limit is a promise that the group may use that much:\n"
+	"caches must go before tasks do (threads 2014 2a, 2019 0b and 0i, 2020 1a and 1g; R14\n"
+	"R15 R16 R23 R34 R39).",
 	.controls =
-	"fires: vfs_cache_pressure=0 at the limit (withheld), slow RCU by jiffies_till_first_fqs (rcu);\n"
-	"silent: dentries pinned by open files, anonymous memory beyond the limit",
+	"fires: vfs_cache_pressure=0 at the limit (withheld), slow RCU by\n"
+	"jiffies_till_first_fqs (rcu); silent: dentries pinned by open files, anonymous memory\n"
+	"beyond the limit",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(premature_oom);

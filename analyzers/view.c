@@ -70,6 +70,17 @@ static void free_rows(struct wring_results *r)
 	free(r->findings);
 }
 
+static void free_series(struct wring_view_series *c)
+{
+	if (!c)
+		return;
+	free(c->sampler);
+	free(c->subject);
+	free(c->key);
+	wring_series_done(&c->s);
+	free(c);
+}
+
 void wring_view_done(struct wring_view *v)
 {
 	struct wring_results *r = v->results;
@@ -77,12 +88,8 @@ void wring_view_done(struct wring_view *v)
 	if (!r)
 		return;
 	free_rows(r);
-	for (size_t i = 0; i < r->n_series; i++) {
-		free(r->series[i].sampler);
-		free(r->series[i].subject);
-		free(r->series[i].key);
-		wring_series_done(&r->series[i].s);
-	}
+	for (size_t i = 0; i < r->n_series; i++)
+		free_series(r->series[i]);
 	free(r->series);
 	wring_events_done(&r->events);
 	wring_log_done(&r->log);
@@ -161,7 +168,10 @@ void wring_metric(struct wring_view *v, const char *name, const char *unit, doub
 	if (rows)
 		r->metrics = rows;
 	m = (struct wring_metric_row){
-		.name = strdup(name), .unit = strdup(unit), .value = value, .better = strdup(better),
+		.name = strdup(name),
+		.unit = strdup(unit),
+		.value = value,
+		.better = strdup(better),
 		.tier = strdup(tier_of(v->scenario, name, tier)),
 	};
 	if (rows && m.name && m.unit && m.better && m.tier) {
@@ -226,24 +236,24 @@ static struct wring_view_series *read_series(struct wring_view *v, const char *s
 					     const char *subject, const char *key)
 {
 	struct wring_results *r = v->results;
-	struct wring_view_series *rows = grow(r->series, r->n_series, sizeof(*rows)), *c;
+	struct wring_view_series **rows = grow(r->series, r->n_series, sizeof(*rows));
+	struct wring_view_series *c = calloc(1, sizeof(*c));
 	struct wring_err err = { 0 };
 	int e;
 
-	if (!rows)
-		goto nomem;
-	r->series = rows;
-	c = &rows[r->n_series];
-	*c = (struct wring_view_series){
-		.sampler = strdup(sampler), .subject = strdup(subject), .key = strdup(key),
-	};
-	if (!c->sampler || !c->subject || !c->key) {
-		free(c->sampler);
-		free(c->subject);
-		free(c->key);
-		goto nomem;
+	if (rows)
+		r->series = rows;
+	if (c)
+		*c = (struct wring_view_series){
+			.sampler = strdup(sampler), .subject = strdup(subject), .key = strdup(key),
+		};
+	if (!rows || !c || !c->sampler || !c->subject || !c->key) {
+		free_series(c);
+		keep_error(r, -ENOMEM, NULL);
+		return NULL;
 	}
-	r->n_series++;
+	/* callers keep pointers to it while more are read */
+	r->series[r->n_series++] = c;
 	e = wring_store_series(v->store, v->run, sampler, subject, key, &c->s, &err);
 	if (e) {
 		c->s = (struct wring_series){ 0 };
@@ -251,9 +261,6 @@ static struct wring_view_series *read_series(struct wring_view *v, const char *s
 			keep_error(r, e, &err);
 	}
 	return c;
-nomem:
-	keep_error(r, -ENOMEM, NULL);
-	return NULL;
 }
 
 const struct wring_series *wring_view_series(struct wring_view *v, const char *sampler,
@@ -263,7 +270,7 @@ const struct wring_series *wring_view_series(struct wring_view *v, const char *s
 	struct wring_view_series *c = NULL;
 
 	for (size_t i = 0; i < r->n_series && !c; i++) {
-		struct wring_view_series *o = &r->series[i];
+		struct wring_view_series *o = r->series[i];
 
 		if (!strcmp(o->key, key) && !strcmp(o->sampler, sampler) &&
 		    !strcmp(o->subject, subject))

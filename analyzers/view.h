@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What stands behind the view of harness/api/detector.h: cached reads of one run, and the results. */
+/* Behind the view of harness/api/detector.h: cached reads of one run, and the results. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,8 +14,8 @@ struct wring_results {
 	size_t n_metrics;
 	struct wring_finding_row *findings; /* link "" until known findings are applied */
 	size_t n_findings;
-	/* Detectors do not handle trouble of the store or of memory: the first one is kept here, and
-	 * whoever runs them looks at it afterwards. */
+	/* Detectors do not handle trouble of the store or of memory: the first one is kept here,
+	 * and whoever runs them looks at it afterwards. */
 	int error;
 	struct wring_err err;
 
@@ -23,7 +23,7 @@ struct wring_results {
 	struct wring_log log;
 	struct wring_sources sources;
 	bool has_events, has_log, has_sources;
-	struct wring_view_series *series;
+	struct wring_view_series **series;
 	size_t n_series;
 };
 
@@ -61,7 +61,8 @@ bool wring_text_i64(const char *text, const char *key, int64_t *ret);
 int64_t wring_view_limit(struct wring_view *v, const char *name, int64_t def);
 /* Is group path `path` the group `top`, or below it? "." is the root of all. */
 bool wring_group_within(const char *path, const char *top);
-/* Does a scenario that says `path` mean the directory `subject`, alone or as one of a numbered group? */
+/* Does a scenario that says `path` mean the directory `subject`, alone or as one of a numbered
+ * group? */
 bool wring_group_means(struct wring_view *v, const char *path, const char *subject);
 /* Does the load run in `subject` or below? One that is spread over several directories also counts
  * for each of these. */

@@ -104,7 +104,7 @@ CREATE TABLE chunk (
 	n INTEGER NOT NULL,
 	t_first INTEGER NOT NULL,
 	t_last INTEGER NOT NULL,
-	enc INTEGER NOT NULL,           -- 0 varints, 1 the same in zstd
+	enc INTEGER NOT NULL,           -- 0 varints, 1 the same in zstd, 2 Rice
 	time BLOB NOT NULL
 ) STRICT;
 CREATE INDEX chunk_segment ON chunk (segment);

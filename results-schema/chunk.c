@@ -9,9 +9,9 @@
 #include "harness/base/util.h"
 
 enum {
-	CHUNK_LEAST = 64,        /* samples, however many keys */
-	CHUNK_VALUES = 1 << 20,  /* repacking needs 8 bytes for each */
-	POS_BITS = 20,           /* of a col id; also in 0001_initial.sql */
+	CHUNK_LEAST = 64,	/* samples, however many keys */
+	CHUNK_VALUES = 1 << 20, /* repacking needs 8 bytes for each */
+	POS_BITS = 20,		/* of a col id; also in 0001_initial.sql */
 };
 
 size_t wring_chunk_cap(size_t n_keys)
@@ -58,18 +58,18 @@ int wring_base_parse(const char *json, int64_t *v, size_t n)
 /* Repacking puts its chunks aside first: see wring_chunk_repack(). */
 #define CHUNK_COLUMNS "id, segment, n, t_first, t_last, enc, time"
 #define COL_COLUMNS "first, last, lo, hi, enc, v"
+#define INSERT_CHUNK "(segment, n, t_first, t_last, enc, time) VALUES (?, ?, ?, ?, ?, ?)"
+#define INSERT_COL "(id, first, last, enc, v, lo, hi) VALUES (?, ?, ?, ?, ?, ?, ?)"
 struct target {
 	const char *insert_chunk, *insert_col;
 };
-static const struct target in_place = {
-	"INSERT INTO main.chunk (segment, n, t_first, t_last, enc, time) VALUES (?, ?, ?, ?, ?, ?)",
-	"INSERT INTO main.col (id, first, last, enc, v, lo, hi) VALUES (?, ?, ?, ?, ?, ?, ?)" };
-static const struct target aside = {
-	"INSERT INTO temp.packed_chunk (segment, n, t_first, t_last, enc, time) VALUES (?, ?, ?, ?, ?, ?)",
-	"INSERT INTO temp.packed_col (id, first, last, enc, v, lo, hi) VALUES (?, ?, ?, ?, ?, ?, ?)" };
+static const struct target in_place = { "INSERT INTO main.chunk " INSERT_CHUNK,
+					"INSERT INTO main.col " INSERT_COL };
+static const struct target aside = { "INSERT INTO temp.packed_chunk " INSERT_CHUNK,
+				     "INSERT INTO temp.packed_col " INSERT_COL };
 
-static int write_column(struct wring_store *st, const struct target *to, int64_t id, int64_t base, const int64_t *v, size_t stride, size_t n,
-			struct wring_err *err)
+static int write_column(struct wring_store *st, const struct target *to, int64_t id, int64_t base,
+			const int64_t *v, size_t stride, size_t n, struct wring_err *err)
 {
 	int64_t first = v[0], last = v[(n - 1) * stride], lo = first, hi = first;
 	struct wring_packed blob;
@@ -85,7 +85,8 @@ static int write_column(struct wring_store *st, const struct target *to, int64_t
 		return 0;
 	if (wring_pack_values(st->packer, v, stride, n, &blob) < 0)
 		return wring_db_no_memory(st, err);
-	stmt = wring_db_query(st, err, to->insert_col, "iiiibii", id, first, last, (int64_t)blob.enc, &blob, lo, hi);
+	stmt = wring_db_query(st, err, to->insert_col, "iiiibii", id, first, last,
+			      (int64_t)blob.enc, &blob, lo, hi);
 	if (stmt && lo == (first < last ? first : last))
 		sqlite3_bind_null(stmt, 6);
 	if (stmt && hi == (first > last ? first : last))
@@ -93,8 +94,9 @@ static int write_column(struct wring_store *st, const struct target *to, int64_t
 	return wring_db_step(st, stmt, err);
 }
 
-static int write_chunk(struct wring_store *st, const struct target *to, int64_t segment, const int64_t *base, size_t n_keys,
-		       const struct wring_stamp *stamps, const int64_t *rows, size_t n, struct wring_err *err)
+static int write_chunk(struct wring_store *st, const struct target *to, int64_t segment,
+		       const int64_t *base, size_t n_keys, const struct wring_stamp *stamps,
+		       const int64_t *rows, size_t n, struct wring_err *err)
 {
 	struct wring_packed blob;
 	int64_t chunk;
@@ -102,21 +104,25 @@ static int write_chunk(struct wring_store *st, const struct target *to, int64_t 
 
 	if (wring_pack_times(st->packer, stamps, n, &blob) < 0)
 		return wring_db_no_memory(st, err);
-	r = wring_db_run(st, err, to->insert_chunk, "iiiiib", segment, (int64_t)n, stamps[0].t_ns, stamps[n - 1].t_ns, (int64_t)blob.enc, &blob);
+	r = wring_db_run(st, err, to->insert_chunk, "iiiiib", segment, (int64_t)n, stamps[0].t_ns,
+			 stamps[n - 1].t_ns, (int64_t)blob.enc, &blob);
 	chunk = sqlite3_last_insert_rowid(st->db);
 	for (size_t pos = 0; r == 0 && pos < n_keys; pos++)
-		r = write_column(st, to, (chunk << POS_BITS) + (int64_t)pos, base[pos], rows + pos, n_keys, n, err);
+		r = write_column(st, to, (chunk << POS_BITS) + (int64_t)pos, base[pos], rows + pos,
+				 n_keys, n, err);
 	return r;
 }
 
 int wring_chunk_write(struct wring_store *st, int64_t segment, const int64_t *base, size_t n_keys,
-		      const struct wring_stamp *stamps, const int64_t *rows, size_t n, struct wring_err *err)
+		      const struct wring_stamp *stamps, const int64_t *rows, size_t n,
+		      struct wring_err *err)
 {
 	size_t cap = wring_chunk_cap(n_keys);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i += cap)
-		r = write_chunk(st, &in_place, segment, base, n_keys, stamps + i, rows + i * n_keys, n - i < cap ? n - i : cap, err);
+		r = write_chunk(st, &in_place, segment, base, n_keys, stamps + i, rows + i * n_keys,
+				n - i < cap ? n - i : cap, err);
 	return r;
 }
 
@@ -135,10 +141,14 @@ static void matrix_done(struct matrix *m)
 	free(m->stamps);
 }
 
-static int read_columns(struct wring_store *st, int64_t chunk, struct matrix *m, size_t n, struct wring_err *err)
+static int read_columns(struct wring_store *st, int64_t chunk, struct matrix *m, size_t n,
+			struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT id & 1048575, first, enc, v FROM col WHERE id BETWEEN ?1 << 20 "
-					    "AND (?1 << 20) + 1048575", "i", chunk);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, err,
+		"SELECT id & 1048575, first, enc, v FROM col WHERE id BETWEEN ?1 << 20 "
+		"AND (?1 << 20) + 1048575",
+		"i", chunk);
 	int64_t *rows = m->rows + m->n * m->n_keys;
 	int r;
 
@@ -148,8 +158,10 @@ static int read_columns(struct wring_store *st, int64_t chunk, struct matrix *m,
 		struct wring_packed blob = wring_db_blob(stmt, 2, 3);
 		size_t pos = (size_t)sqlite3_column_int64(stmt, 0);
 
-		r = pos < m->n_keys ? wring_unpack_values(st->packer, &blob, sqlite3_column_int64(stmt, 1), rows + pos,
-							  m->n_keys, n) : -EBADMSG;
+		r = pos < m->n_keys ?
+			    wring_unpack_values(st->packer, &blob, sqlite3_column_int64(stmt, 1),
+						rows + pos, m->n_keys, n) :
+			    -EBADMSG;
 		if (r < 0) {
 			sqlite3_reset(stmt);
 			return wring_db_bad_blob(st, chunk, r, err);
@@ -160,14 +172,17 @@ static int read_columns(struct wring_store *st, int64_t chunk, struct matrix *m,
 
 static int flush_matrix(struct wring_store *st, struct matrix *m, struct wring_err *err)
 {
-	int r = m->n ? write_chunk(st, &aside, m->segment, m->base, m->n_keys, m->stamps, m->rows, m->n, err) : 0;
+	int r = m->n ? write_chunk(st, &aside, m->segment, m->base, m->n_keys, m->stamps, m->rows,
+				   m->n, err) :
+		       0;
 
 	m->n = 0;
 	return r;
 }
 
 /* The row of `stmt` is a chunk. */
-static int add_chunk(struct wring_store *st, sqlite3_stmt *stmt, struct matrix *m, struct wring_err *err)
+static int add_chunk(struct wring_store *st, sqlite3_stmt *stmt, struct matrix *m,
+		     struct wring_err *err)
 {
 	int64_t chunk = sqlite3_column_int64(stmt, 0), n = sqlite3_column_int64(stmt, 1);
 	struct wring_packed blob = wring_db_blob(stmt, 3, 4);
@@ -180,7 +195,8 @@ static int add_chunk(struct wring_store *st, sqlite3_stmt *stmt, struct matrix *
 		if (r < 0)
 			return r;
 	}
-	r = wring_unpack_times(st->packer, &blob, sqlite3_column_int64(stmt, 2), m->stamps + m->n, (size_t)n);
+	r = wring_unpack_times(st->packer, &blob, sqlite3_column_int64(stmt, 2), m->stamps + m->n,
+			       (size_t)n);
 	if (r < 0)
 		return wring_db_bad_blob(st, chunk, r, err);
 	r = read_columns(st, chunk, m, (size_t)n, err);
@@ -190,8 +206,11 @@ static int add_chunk(struct wring_store *st, sqlite3_stmt *stmt, struct matrix *
 
 static int repack_chunks(struct wring_store *st, struct matrix *m, struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT id, n, t_first, enc, time FROM main.chunk WHERE segment = ? "
-					    "ORDER BY id", "i", m->segment);
+	sqlite3_stmt *stmt =
+		wring_db_query(st, err,
+			       "SELECT id, n, t_first, enc, time FROM main.chunk WHERE segment = ? "
+			       "ORDER BY id",
+			       "i", m->segment);
 	int r;
 
 	while ((r = wring_db_step(st, stmt, err)) > 0) {
@@ -203,8 +222,8 @@ static int repack_chunks(struct wring_store *st, struct matrix *m, struct wring_
 	return r < 0 ? r : flush_matrix(st, m, err);
 }
 
-static int repack_segment(struct wring_store *st, int64_t segment, size_t n_keys, size_t n_samples, const char *base,
-			  struct wring_err *err)
+static int repack_segment(struct wring_store *st, int64_t segment, size_t n_keys, size_t n_samples,
+			  const char *base, struct wring_err *err)
 {
 	struct matrix m = { .segment = segment, .n_keys = n_keys, .cap = wring_chunk_cap(n_keys) };
 	int r;
@@ -217,7 +236,9 @@ static int repack_segment(struct wring_store *st, int64_t segment, size_t n_keys
 	if (!m.base || !m.rows || !m.stamps)
 		r = wring_db_no_memory(st, err);
 	else if (wring_base_parse(base, m.base, n_keys) < 0)
-		r = wring_err_set(err, -EBADMSG, "%s is damaged: the first values of segment %" PRId64 " are unreadable",
+		r = wring_err_set(err, -EBADMSG,
+				  "%s is damaged: the first values of segment %" PRId64
+				  " are unreadable",
 				  st->path, segment);
 	else
 		r = repack_chunks(st, &m, err);
@@ -227,17 +248,23 @@ static int repack_segment(struct wring_store *st, int64_t segment, size_t n_keys
 
 static int repack_segments(struct wring_store *st, int64_t run, struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT g.id, k.n, sum(c.n), g.base FROM source s "
-					    "JOIN segment g ON g.source = s.id JOIN keyset k ON k.id = g.keyset "
-					    "JOIN main.chunk c ON c.segment = g.id WHERE s.run = ? GROUP BY g.id", "i", run);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, err,
+		"SELECT g.id, k.n, sum(c.n), g.base FROM source s "
+		"JOIN segment g ON g.source = s.id JOIN keyset k ON k.id = g.keyset "
+		"JOIN main.chunk c ON c.segment = g.id WHERE s.run = ? GROUP BY g.id",
+		"i", run);
 	int r;
 
 	while ((r = wring_db_step(st, stmt, err)) > 0) {
-		int64_t segment = sqlite3_column_int64(stmt, 0), n_keys = sqlite3_column_int64(stmt, 1),
+		int64_t segment = sqlite3_column_int64(stmt, 0),
+			n_keys = sqlite3_column_int64(stmt, 1),
 			n_samples = sqlite3_column_int64(stmt, 2);
 
 		if (n_keys < 0 || n_keys >> POS_BITS || n_samples < 1)
-			r = wring_err_set(err, -EBADMSG, "%s is damaged: segment %" PRId64 " is impossible", st->path, segment);
+			r = wring_err_set(err, -EBADMSG,
+					  "%s is damaged: segment %" PRId64 " is impossible",
+					  st->path, segment);
 		else
 			r = repack_segment(st, segment, (size_t)n_keys, (size_t)n_samples,
 					   (const char *)sqlite3_column_text(stmt, 3), err);
@@ -253,24 +280,38 @@ static int repack_segments(struct wring_store *st, int64_t run, struct wring_err
 int wring_chunk_repack(struct wring_store *st, int64_t run, struct wring_err *err)
 {
 	int64_t newest;
-	int r = wring_db_exec(st, "CREATE TEMP TABLE IF NOT EXISTS packed_chunk (id INTEGER PRIMARY KEY, segment, n, "
-			      "t_first, t_last, enc, time);"
-			      "CREATE TEMP TABLE IF NOT EXISTS packed_col (id INTEGER PRIMARY KEY, " COL_COLUMNS ");", err);
+	int r = wring_db_exec(
+		st,
+		"CREATE TEMP TABLE IF NOT EXISTS packed_chunk (id INTEGER PRIMARY KEY, segment, n, "
+		"t_first, t_last, enc, time);"
+		"CREATE TEMP TABLE IF NOT EXISTS packed_col (id INTEGER PRIMARY KEY, " COL_COLUMNS
+		");",
+		err);
 
 	if (r == 0)
 		r = repack_segments(st, run, err);
 	if (r == 0)
-		r = wring_db_run(st, err, "DELETE FROM main.chunk WHERE segment IN (SELECT g.id FROM source s JOIN segment g "
-				 "ON g.source = s.id WHERE s.run = ?)", "i", run);
+		r = wring_db_run(st, err,
+				 "DELETE FROM main.chunk WHERE segment IN (SELECT g.id FROM source "
+				 "s JOIN segment g "
+				 "ON g.source = s.id WHERE s.run = ?)",
+				 "i", run);
 	if (r == 0)
 		r = wring_db_int(st, "SELECT max(id) FROM main.chunk", &newest, err);
 	if (r == 0)
-		r = wring_db_run(st, err, "INSERT INTO main.chunk (" CHUNK_COLUMNS ") SELECT id + ?, segment, n, t_first, t_last, "
-				 "enc, time FROM temp.packed_chunk ORDER BY id", "i", newest);
+		r = wring_db_run(st, err,
+				 "INSERT INTO main.chunk (" CHUNK_COLUMNS
+				 ") SELECT id + ?, segment, n, t_first, t_last, "
+				 "enc, time FROM temp.packed_chunk ORDER BY id",
+				 "i", newest);
 	if (r == 0)
-		r = wring_db_run(st, err, "INSERT INTO main.col (id, " COL_COLUMNS ") SELECT id + (? << 20), " COL_COLUMNS
-				 " FROM temp.packed_col ORDER BY id", "i", newest);
+		r = wring_db_run(st, err,
+				 "INSERT INTO main.col (id, " COL_COLUMNS
+				 ") SELECT id + (? << 20), " COL_COLUMNS
+				 " FROM temp.packed_col ORDER BY id",
+				 "i", newest);
 	if (r == 0)
-		r = wring_db_exec(st, "DELETE FROM temp.packed_chunk; DELETE FROM temp.packed_col", err);
+		r = wring_db_exec(st, "DELETE FROM temp.packed_chunk; DELETE FROM temp.packed_col",
+				  err);
 	return r;
 }

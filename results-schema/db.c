@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include "harness/base/util.h"
 
-/* The log grows by less than this in an hour of sampling; then one fsync in the middle of a phase is the
- * lesser evil. Until then only the end of a run copies it into the file. */
-static const int wal_limit_pages = 65536;
+/* 1 GiB, well over an hour of forty sources at 10 Hz. Only the end of a run copies the log into the file, because
+ * that syncs; past this, one sync in the middle of a phase is the lesser evil. */
+static const int wal_limit_pages = 262144;
 
 /* ---- errors ---- */
 /* The first complaint of a quick check, or SQLite's own words. */
@@ -26,9 +26,12 @@ static int fail_corrupt(struct wring_store *st, struct wring_err *err)
 		found = (const char *)sqlite3_column_text(stmt, 0);
 	if (!found || !strcmp(found, "ok"))
 		found = "malformed pages";
-	r = wring_err_set(err, -EBADMSG, "%s is damaged (%.200s): restore a copy, or rescue what is left with "
-			  "'sqlite3 %s .recover'", st->path, found, st->path);
-	for (char *p = err ? err->msg : NULL; p && *p; p++) /* quick_check puts headings on lines of their own */
+	r = wring_err_set(err, -EBADMSG,
+			  "%s is damaged (%.200s): restore a copy, or rescue what is left with "
+			  "'sqlite3 %s .recover'",
+			  st->path, found, st->path);
+	for (char *p = err ? err->msg : NULL; p && *p;
+	     p++) /* quick_check puts headings on lines of their own */
 		if (*p == '\n')
 			*p = ' ';
 	sqlite3_finalize(stmt);
@@ -37,14 +40,19 @@ static int fail_corrupt(struct wring_store *st, struct wring_err *err)
 
 static int fail_full(struct wring_store *st, struct wring_err *err)
 {
-	return wring_err_set(err, -ENOSPC, "%s: %s: the disk is full: free some space, or name a file elsewhere "
-			     "with --db", st->path, st->doing);
+	return wring_err_set(err, -ENOSPC,
+			     "%s: %s: the disk is full: free some space, or name a file elsewhere "
+			     "with --db",
+			     st->path, st->doing);
 }
 
 static int fail_read_only(struct wring_store *st, struct wring_err *err)
 {
-	return wring_err_set(err, -EROFS, "%s: %s: the file or its folder is read-only: copy it, or name another "
-			     "file with --db", st->path, st->doing);
+	return wring_err_set(
+		err, -EROFS,
+		"%s: %s: the file or its folder is read-only: copy it, or name another "
+		"file with --db",
+		st->path, st->doing);
 }
 
 static int fail_io(struct wring_store *st, struct wring_err *err)
@@ -62,26 +70,26 @@ static int fail_io(struct wring_store *st, struct wring_err *err)
 static int explain(struct wring_store *st, int rc, struct wring_err *err)
 {
 	switch (rc & 0xff) {
-	case SQLITE_FULL:
-		return fail_full(st, err);
+	case SQLITE_FULL: return fail_full(st, err);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return wring_err_set(err, -EBUSY, "%s: %s: another process holds the file locked: wait for it, or "
-				     "name another file with --db", st->path, st->doing);
+		return wring_err_set(
+			err, -EBUSY,
+			"%s: %s: another process holds the file locked: wait for it, or "
+			"name another file with --db",
+			st->path, st->doing);
 	case SQLITE_READONLY:
-	case SQLITE_PERM:
-		return fail_read_only(st, err);
-	case SQLITE_CORRUPT:
-		return fail_corrupt(st, err);
+	case SQLITE_PERM: return fail_read_only(st, err);
+	case SQLITE_CORRUPT: return fail_corrupt(st, err);
 	case SQLITE_NOTADB:
-		return wring_err_set(err, -EBADMSG, "%s is not a database: name another file with --db", st->path);
-	case SQLITE_NOMEM:
-		return wring_db_no_memory(st, err);
+		return wring_err_set(err, -EBADMSG,
+				     "%s is not a database: name another file with --db", st->path);
+	case SQLITE_NOMEM: return wring_db_no_memory(st, err);
 	case SQLITE_CANTOPEN:
-	case SQLITE_IOERR:
-		return fail_io(st, err);
+	case SQLITE_IOERR: return fail_io(st, err);
 	default: /* a constraint: the caller's data */
-		return wring_err_set(err, -EINVAL, "%s: %s: %s", st->path, st->doing, sqlite3_errmsg(st->db));
+		return wring_err_set(err, -EINVAL, "%s: %s: %s", st->path, st->doing,
+				     sqlite3_errmsg(st->db));
 	}
 }
 
@@ -101,8 +109,9 @@ int wring_db_bad_blob(struct wring_store *st, int64_t chunk, int r, struct wring
 {
 	if (r == -ENOMEM)
 		return wring_db_no_memory(st, err);
-	return wring_err_set(err, -EBADMSG, "%s is damaged: the samples of chunk %lld cannot be unpacked", st->path,
-			     (long long)chunk);
+	return wring_err_set(err, -EBADMSG,
+			     "%s is damaged: the samples of chunk %lld cannot be unpacked",
+			     st->path, (long long)chunk);
 }
 
 /* ---- statements ---- */
@@ -141,13 +150,15 @@ static sqlite3_stmt *prepare(struct wring_store *st, const char *sql, struct wri
 
 	while (i < WRING_DB_STMTS - 1 && st->stmts[i].sql && strcmp(st->stmts[i].sql, sql))
 		i++;
-	if (st->stmts[i].sql && strcmp(st->stmts[i].sql, sql)) { /* full: the last place changes hands */
+	if (st->stmts[i].sql &&
+	    strcmp(st->stmts[i].sql, sql)) { /* full: the last place changes hands */
 		sqlite3_finalize(st->stmts[i].stmt);
 		st->stmts[i].sql = NULL;
 	}
 	if (st->stmts[i].sql)
 		return st->stmts[i].stmt;
-	rc = sqlite3_prepare_v3(st->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->stmts[i].stmt, NULL);
+	rc = sqlite3_prepare_v3(st->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->stmts[i].stmt,
+				NULL);
 	if (rc != SQLITE_OK) {
 		wring_db_fail(st, rc, err);
 		return NULL;
@@ -163,26 +174,23 @@ static int bind_one(sqlite3_stmt *stmt, int i, char type, va_list ap)
 	double d;
 
 	switch (type) {
-	case 'i':
-		return sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));
+	case 'i': return sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));
 	case 'd':
 		d = va_arg(ap, double);
 		return isnan(d) ? sqlite3_bind_null(stmt, i) : sqlite3_bind_double(stmt, i, d);
 	case 's':
 		s = va_arg(ap, const char *);
 		return sqlite3_bind_text(stmt, i, s ? s : "", -1, SQLITE_STATIC);
-	case 'n':
-		return sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
+	case 'n': return sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
 	case 'b':
 		b = va_arg(ap, const struct wring_packed *);
 		return sqlite3_bind_blob64(stmt, i, b->len ? b->p : "", b->len, SQLITE_STATIC);
-	default:
-		return SQLITE_MISUSE;
+	default: return SQLITE_MISUSE;
 	}
 }
 
-static sqlite3_stmt *query(struct wring_store *st, struct wring_err *err, const char *sql, const char *types,
-			   va_list ap)
+static sqlite3_stmt *query(struct wring_store *st, struct wring_err *err, const char *sql,
+			   const char *types, va_list ap)
 {
 	sqlite3_stmt *stmt = prepare(st, sql, err);
 	va_list args;
@@ -228,7 +236,8 @@ int wring_db_step(struct wring_store *st, sqlite3_stmt *stmt, struct wring_err *
 	return r;
 }
 
-int wring_db_run(struct wring_store *st, struct wring_err *err, const char *sql, const char *types, ...)
+int wring_db_run(struct wring_store *st, struct wring_err *err, const char *sql, const char *types,
+		 ...)
 {
 	sqlite3_stmt *stmt;
 	va_list ap;
@@ -259,8 +268,9 @@ struct wring_packed wring_db_blob(sqlite3_stmt *stmt, int enc_col, int blob_col)
 {
 	const void *p = sqlite3_column_blob(stmt, blob_col); /* NULL for an empty one */
 
-	return (struct wring_packed){ .p = p ? p : "", .len = (size_t)sqlite3_column_bytes(stmt, blob_col),
-				      .enc = sqlite3_column_int(stmt, enc_col) };
+	return (struct wring_packed) { .p = p ? p : "",
+				       .len = (size_t)sqlite3_column_bytes(stmt, blob_col),
+				       .enc = sqlite3_column_int(stmt, enc_col) };
 }
 
 /* ---- transactions ---- */

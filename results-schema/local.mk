@@ -7,11 +7,9 @@ store_libs = $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS)
 
 BUILT_SOURCES += $(store_built)
 CLEANFILES += $(store_built)
-EXTRA_DIST += $(migration_files) results-schema/views.sql results-schema/embed.sh \
-	results-schema/export.schema.json results-schema/sqlext/wringsql.c
+EXTRA_DIST += $(migration_files) results-schema/views.sql results-schema/embed.sh results-schema/sqlext/wringsql.c
 
-# $(migration_files) are relative to srcdir, and names with a folder in a plain rule are found by VPATH only one by
-# one: so the script runs in srcdir.
+# make finds the inputs through VPATH, the shell would not: so the script runs in srcdir.
 results-schema/gen/migrations.c: $(migration_files) results-schema/views.sql results-schema/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) results-schema/gen && \
 	(cd $(srcdir) && $(SHELL) results-schema/embed.sh wring_migrations $(migration_files) \
@@ -30,4 +28,5 @@ wringsqldir = $(pkglibdir)
 wringsql_DATA = wringsql.so
 CLEANFILES += wringsql.so
 
-dist_pkgdata_DATA = results-schema/export.schema.json
+schemadir = $(pkgdatadir)
+dist_schema_DATA = results-schema/export.schema.json

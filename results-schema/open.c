@@ -3,6 +3,7 @@
 #include "results-schema/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,10 @@ static int drop_views(struct wring_store *st, struct wring_err *err)
 {
 	for (;;) {
 		_cleanup_free_ char *sql = NULL;
-		sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT 'DROP VIEW \"' || name || '\"' FROM "
-						    "sqlite_schema WHERE type = 'view' LIMIT 1", "");
+		sqlite3_stmt *stmt = wring_db_query(st, err,
+						    "SELECT 'DROP VIEW \"' || name || '\"' FROM "
+						    "sqlite_schema WHERE type = 'view' LIMIT 1",
+						    "");
 		int r = wring_db_step(st, stmt, err);
 
 		if (r <= 0)
@@ -68,21 +71,24 @@ static int drop_views(struct wring_store *st, struct wring_err *err)
 	}
 }
 
-static int remake_views(struct wring_store *st, const char *text, const char *hash, struct wring_err *err)
+static int remake_views(struct wring_store *st, const char *text, const char *hash,
+			struct wring_err *err)
 {
 	int r = drop_views(st, err);
 
 	if (r == 0)
 		r = wring_db_exec(st, text, err);
 	if (r == 0)
-		r = wring_db_run(st, err, "INSERT OR REPLACE INTO meta VALUES ('views', ?)", "s", hash);
+		r = wring_db_run(st, err, "INSERT OR REPLACE INTO meta VALUES ('views', ?)", "s",
+				 hash);
 	return r;
 }
 
-static int views_are_current(struct wring_store *st, const char *hash, bool *ret, struct wring_err *err)
+static int views_are_current(struct wring_store *st, const char *hash, bool *ret,
+			     struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT 1 FROM meta WHERE key = 'views' AND value = ?", "s",
-					    hash);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, err, "SELECT 1 FROM meta WHERE key = 'views' AND value = ?", "s", hash);
 	int r = wring_db_step(st, stmt, err);
 
 	*ret = r > 0;
@@ -91,7 +97,8 @@ static int views_are_current(struct wring_store *st, const char *hash, bool *ret
 }
 
 /* Inside a transaction, from version `from`. */
-static int apply(struct wring_store *st, const struct wring_embedded *migrations, int from, struct wring_err *err)
+static int apply(struct wring_store *st, const struct wring_embedded *migrations, int from,
+		 struct wring_err *err)
 {
 	int v, r = drop_views(st, err);
 	char sql[64];
@@ -111,8 +118,11 @@ static int apply(struct wring_store *st, const struct wring_embedded *migrations
 
 static int fail_newer(struct wring_store *st, int64_t version, int known, struct wring_err *err)
 {
-	return wring_err_set(err, -ENOTSUP, "%s was written by a newer wring (schema %" PRId64 ", this one knows %d): "
-			     "use that version, or another --db", st->path, version, known);
+	return wring_err_set(err, -ENOTSUP,
+			     "%s was written by a newer wring (schema %" PRId64
+			     ", this one knows %d): "
+			     "use that version, or another --db",
+			     st->path, version, known);
 }
 
 int wring_db_migrate(struct wring_store *st, const struct wring_embedded *migrations, int *ret_from,
@@ -165,7 +175,8 @@ static char *immutable_uri(const char *path)
 		return NULL;
 	p += sprintf(p, "file:");
 	for (; *path; path++)
-		p += strchr("%?#", *path) ? sprintf(p, "%%%02X", (unsigned char)*path) : sprintf(p, "%c", *path);
+		p += strchr("%?#", *path) ? sprintf(p, "%%%02X", (unsigned char)*path) :
+					    sprintf(p, "%c", *path);
 	strcpy(p, "?immutable=1");
 	return uri;
 }
@@ -196,19 +207,21 @@ static int connect_immutable(struct wring_store *st, struct wring_err *err)
 {
 	_cleanup_free_ char *uri = immutable_uri(st->path);
 
-	return uri ? connect_to(st, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err) : wring_db_no_memory(st, err);
+	return uri ? connect_to(st, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err) :
+		     wring_db_no_memory(st, err);
 }
 
 static int connect_reader(struct wring_store *st, struct wring_err *err)
 {
-	bool is_writable = access(st->path, W_OK) == 0;
+	bool is_writable = faccessat(AT_FDCWD, st->path, W_OK, AT_EACCESS) == 0;
 	int64_t ignored;
 	int r;
 
 	if (!is_writable && !has_log(st->path))
 		return connect_immutable(st, err);
 	/* Open for writing but never written to: so the last to close leaves one file behind. */
-	r = connect_to(st, st->path, is_writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, err);
+	r = connect_to(st, st->path, is_writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
+		       err);
 	if (r == 0)
 		r = wring_db_int(st, "PRAGMA schema_version", &ignored, err);
 	if (r == 0 || (st->last_rc != SQLITE_CANTOPEN && st->last_rc != SQLITE_READONLY))
@@ -216,8 +229,11 @@ static int connect_reader(struct wring_store *st, struct wring_err *err)
 	/* SQLite could not make its files in a read-only folder. */
 	if (!has_log(st->path))
 		return connect_immutable(st, err);
-	return wring_err_set(err, r, "%s: its newest part is in %s-wal, which cannot be read in a read-only folder: "
-			     "copy both files to another folder", st->path, st->path);
+	return wring_err_set(
+		err, r,
+		"%s: its newest part is in %s-wal, which cannot be read in a read-only folder: "
+		"copy both files to another folder",
+		st->path, st->path);
 }
 
 static int connect_store(struct wring_store *st, struct wring_err *err)
@@ -229,15 +245,20 @@ static int connect_store(struct wring_store *st, struct wring_err *err)
 		if (errno != ENOENT)
 			return wring_err_set(err, -errno, "%s: %s", st->path, strerror(errno));
 		if (!st->is_writer)
-			return wring_err_set(err, -ENOENT, "no database %s: make one with 'wring run', or name another "
-					     "with --db", st->path);
+			return wring_err_set(
+				err, -ENOENT,
+				"no database %s: make one with 'wring run', or name another "
+				"with --db",
+				st->path);
 	} else if (S_ISDIR(sb.st_mode)) {
-		return wring_err_set(err, -EISDIR, "%s is a folder: name a file with --db", st->path);
+		return wring_err_set(err, -EISDIR, "%s is a folder: name a file with --db",
+				     st->path);
 	}
 	if (!st->is_writer)
 		return connect_reader(st, err);
 	r = connect_to(st, st->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
-	if (r == 0 && sqlite3_db_readonly(st->db, "main") == 1) /* SQLite makes do with that, until the first write */
+	if (r == 0 && sqlite3_db_readonly(st->db, "main") ==
+			      1) /* SQLite makes do with that, until the first write */
 		r = wring_db_fail(st, SQLITE_READONLY, err);
 	return r;
 }
@@ -255,11 +276,17 @@ static int identify(struct wring_store *st, int newest, int64_t *ret_version, st
 	if (r < 0)
 		return r;
 	if (id != APPLICATION_ID && (id || *ret_version || objects))
-		return wring_err_set(err, -EINVAL, "%s is a database, but not one of wring's: name another file with "
-				     "--db", st->path);
+		return wring_err_set(
+			err, -EINVAL,
+			"%s is a database, but not one of wring's: name another file with "
+			"--db",
+			st->path);
 	if (id != APPLICATION_ID && !st->is_writer)
-		return wring_err_set(err, -EINVAL, "%s is empty: make a database with 'wring run', or name another with "
-				     "--db", st->path);
+		return wring_err_set(
+			err, -EINVAL,
+			"%s is empty: make a database with 'wring run', or name another with "
+			"--db",
+			st->path);
 	return *ret_version > newest ? fail_newer(st, *ret_version, newest, err) : 0;
 }
 
@@ -272,7 +299,7 @@ static int use_log(struct wring_store *st, struct wring_err *err)
 		r = wring_db_exec(st, "PRAGMA journal_mode = WAL", err);
 		if (r != -EBUSY)
 			break;
-		nanosleep(&(struct timespec){ .tv_nsec = 20 * WRING_NSEC_PER_MSEC }, NULL);
+		nanosleep(&(struct timespec) { .tv_nsec = 20 * WRING_NSEC_PER_MSEC }, NULL);
 	}
 	return r;
 }
@@ -287,8 +314,10 @@ static int prepare_writer(struct wring_store *st, int64_t version, struct wring_
 		r = use_log(st, err);
 	/* NORMAL: only a checkpoint syncs, and checkpoints are made at the end of a run and at close. */
 	if (r == 0)
-		r = wring_db_exec(st, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
-				  "PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 0", err);
+		r = wring_db_exec(st,
+				  "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+				  "PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 0",
+				  err);
 	sqlite3_wal_hook(st->db, on_wal, st);
 	return r;
 }
@@ -307,7 +336,8 @@ static int open_once(const char *path, bool is_writer, const struct wring_embedd
 	st->doing = "opening";
 	st->path = strdup(path);
 	st->packer = wring_packer_new();
-	r = st->path && st->packer ? connect_store(st, err) : wring_err_set(err, -ENOMEM, "%s: out of memory", path);
+	r = st->path && st->packer ? connect_store(st, err) :
+				     wring_err_set(err, -ENOMEM, "%s: out of memory", path);
 	if (r == 0)
 		r = identify(st, newest_version(migrations), ret_version, err);
 	if (r == 0 && is_writer)
@@ -317,6 +347,7 @@ static int open_once(const char *path, bool is_writer, const struct wring_embedd
 	if (r == 0 && !is_writer)
 		r = wring_db_exec(st, "PRAGMA query_only = ON", err);
 	if (r < 0) {
+		st->is_writer = false; /* closing leaves a refused file alone */
 		wring_store_close(st);
 		return r;
 	}
@@ -324,8 +355,9 @@ static int open_once(const char *path, bool is_writer, const struct wring_embedd
 	return 0;
 }
 
-int wring_db_open(const char *path, enum wring_store_mode mode, const struct wring_embedded *migrations,
-		  struct wring_store **ret, struct wring_err *err)
+int wring_db_open(const char *path, enum wring_store_mode mode,
+		  const struct wring_embedded *migrations, struct wring_store **ret,
+		  struct wring_err *err)
 {
 	int newest = newest_version(migrations);
 	int64_t ignored, version;
@@ -337,7 +369,8 @@ int wring_db_open(const char *path, enum wring_store_mode mode, const struct wri
 		wring_store_close(*ret);
 		r = open_once(path, true, migrations, &ignored, &writer, err);
 		if (r < 0)
-			return wring_err_prefix(err, "bringing schema %d up to %d", (int)version, newest);
+			return wring_err_prefix(err, "bringing schema %d up to %d", (int)version,
+						newest);
 		wring_store_close(writer);
 		r = open_once(path, false, migrations, &ignored, ret, err);
 	}
@@ -346,7 +379,8 @@ int wring_db_open(const char *path, enum wring_store_mode mode, const struct wri
 	return r;
 }
 
-int wring_store_open(const char *path, enum wring_store_mode mode, struct wring_store **ret, struct wring_err *err)
+int wring_store_open(const char *path, enum wring_store_mode mode, struct wring_store **ret,
+		     struct wring_err *err)
 {
 	return wring_db_open(path, mode, wring_migrations, ret, err);
 }

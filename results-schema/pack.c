@@ -9,7 +9,7 @@
 #include "harness/base/wire.h"
 
 /* Below this zstd's own header costs more than it can save. */
-enum { ZSTD_LEAST = 32, ZSTD_LEVEL = 9, VARINT_MAX = 10 };
+enum { ZSTD_LEAST = 32, ZSTD_LEVEL = 9, VARINT_MAX = 10, RICE_ESCAPE = 32 };
 
 struct buffer {
 	uint8_t *p;
@@ -19,7 +19,7 @@ struct buffer {
 struct wring_packer {
 	ZSTD_CCtx *cctx;
 	ZSTD_DCtx *dctx;
-	struct buffer plain, packed;
+	struct buffer numbers, plain, packed, bits;
 };
 
 struct wring_packer *wring_packer_new(void)
@@ -43,8 +43,10 @@ void wring_packer_free(struct wring_packer *pk)
 		return;
 	ZSTD_freeCCtx(pk->cctx);
 	ZSTD_freeDCtx(pk->dctx);
+	free(pk->numbers.p);
 	free(pk->plain.p);
 	free(pk->packed.p);
+	free(pk->bits.p);
 	free(pk);
 }
 
@@ -62,37 +64,120 @@ static int reserve(struct buffer *b, size_t size)
 	return 0;
 }
 
-/* ---- the stream of numbers ---- */
-struct writer {
-	uint8_t *p;
-	size_t len;
-	uint64_t zeros;
-};
-
-static void put_zeros(struct writer *w)
+/* ---- varints ---- */
+static size_t put_zeros(uint8_t *p, uint64_t zeros)
 {
-	if (!w->zeros)
-		return;
-	w->p[w->len++] = 0;
-	w->len += wring_varint_put(w->p + w->len, w->zeros - 1);
-	w->zeros = 0;
+	if (!zeros)
+		return 0;
+	*p = 0;
+	return 1 + wring_varint_put(p + 1, zeros - 1);
 }
 
-static void put(struct writer *w, uint64_t v)
+static size_t put_varints(uint8_t *p, const uint64_t *u, size_t n)
 {
-	if (!v) {
-		w->zeros++;
-		return;
+	uint64_t zeros = 0;
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!u[i]) {
+			zeros++;
+			continue;
+		}
+		len += put_zeros(p + len, zeros);
+		len += wring_varint_put(p + len, u[i]);
+		zeros = 0;
 	}
-	put_zeros(w);
-	w->len += wring_varint_put(w->p + w->len, wring_zigzag((int64_t)v));
+	return len + put_zeros(p + len, zeros);
 }
 
+/* ---- Rice ---- */
+static uint64_t rice_bits(const uint64_t *u, size_t n, unsigned k)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bits += u[i] >> k < RICE_ESCAPE ? (u[i] >> k) + 1 + k : RICE_ESCAPE + 64;
+	return bits;
+}
+
+static unsigned best_rice(const uint64_t *u, size_t n, size_t *ret_len)
+{
+	uint64_t least = UINT64_MAX;
+	unsigned best = 0;
+
+	for (unsigned k = 0; k < 64; k++) {
+		uint64_t bits = rice_bits(u, n, k);
+
+		if (bits < least) {
+			least = bits;
+			best = k;
+		}
+	}
+	*ret_len = 1 + (size_t)((least + 7) / 8);
+	return best;
+}
+
+/* Into zeroed bytes; returns the next position. */
+static size_t put_bits(uint8_t *p, size_t at, uint64_t v, unsigned n)
+{
+	for (; n; n--, at++, v >>= 1)
+		p[at / 8] |= (uint8_t)((v & 1) << at % 8);
+	return at;
+}
+
+static void put_rice(uint8_t *p, size_t len, const uint64_t *u, size_t n, unsigned k)
+{
+	size_t at = 8;
+
+	memset(p, 0, len);
+	p[0] = (uint8_t)k;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t q = u[i] >> k;
+
+		if (q < RICE_ESCAPE) {
+			at = put_bits(p, at, (1ULL << q) - 1, (unsigned)q + 1);
+			at = put_bits(p, at, u[i], k);
+		} else {
+			at = put_bits(p, at, UINT64_MAX, RICE_ESCAPE);
+			at = put_bits(p, at, u[i], 64);
+		}
+	}
+	/* Every number has a zero bit or is longer than this: one too many cannot hide here. */
+	put_bits(p, at, UINT64_MAX, (unsigned)(8 * len - at));
+}
+
+/* ---- reading either ---- */
 struct reader {
-	const uint8_t *p, *end;
+	const uint8_t *p, *end; /* varints: what is left; Rice: all of it */
 	uint64_t zeros;
-	bool is_bad;
+	size_t at; /* Rice: bit */
+	unsigned k;
+	bool is_rice, is_bad;
 };
+
+static uint64_t get_bits(struct reader *r, unsigned n)
+{
+	uint64_t v = 0;
+
+	if (n > (size_t)(r->end - r->p) * 8 - r->at) {
+		r->is_bad = true;
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++, r->at++)
+		v |= (uint64_t)(r->p[r->at / 8] >> r->at % 8 & 1) << i;
+	return v;
+}
+
+static uint64_t get_rice(struct reader *r)
+{
+	unsigned q = 0;
+
+	while (q < RICE_ESCAPE && get_bits(r, 1))
+		q++;
+	if (q == RICE_ESCAPE)
+		return get_bits(r, 64);
+	return (uint64_t)q << r->k | get_bits(r, r->k);
+}
 
 static uint64_t get_varint(struct reader *r)
 {
@@ -105,12 +190,10 @@ static uint64_t get_varint(struct reader *r)
 	return v;
 }
 
-static uint64_t get(struct reader *r)
+static uint64_t get_plain(struct reader *r)
 {
 	uint64_t v;
 
-	if (r->is_bad)
-		return 0;
 	if (r->zeros) {
 		r->zeros--;
 		return 0;
@@ -118,61 +201,110 @@ static uint64_t get(struct reader *r)
 	v = get_varint(r);
 	if (!v && !r->is_bad)
 		r->zeros = get_varint(r);
-	return (uint64_t)wring_unzigzag(v);
+	return v;
 }
 
-static int finish_reading(const struct reader *r)
+/* The next difference. */
+static uint64_t get(struct reader *r)
 {
-	return r->is_bad || r->zeros || r->p != r->end ? -EBADMSG : 0;
+	if (r->is_bad)
+		return 0;
+	return (uint64_t)wring_unzigzag(r->is_rice ? get_rice(r) : get_plain(r));
 }
 
-/* ---- zstd around it ---- */
+static int finish_reading(struct reader *r)
+{
+	if (r->is_bad)
+		return -EBADMSG;
+	if (r->is_rice) {
+		size_t rest = (size_t)(r->end - r->p) * 8 - r->at;
+
+		return rest < 8 && get_bits(r, (unsigned)rest) == (1u << rest) - 1 ? 0 : -EBADMSG;
+	}
+	return r->zeros || r->p != r->end ? -EBADMSG : 0;
+}
+
+static int start_zstd(struct wring_packer *pk, const struct wring_packed *in, size_t count,
+		      struct reader *r)
+{
+	size_t n, bound = (count + 1) * VARINT_MAX;
+
+	if (reserve(&pk->plain, bound) < 0)
+		return -ENOMEM;
+	n = ZSTD_decompressDCtx(pk->dctx, pk->plain.p, bound, in->p, in->len);
+	if (ZSTD_isError(n))
+		return -EBADMSG;
+	*r = (struct reader) { .p = pk->plain.p, .end = pk->plain.p + n };
+	return 0;
+}
+
+/* A stream of `count` numbers. */
+static int start_reading(struct wring_packer *pk, const struct wring_packed *in, size_t count,
+			 struct reader *r)
+{
+	*r = (struct reader) { .p = in->p, .end = (const uint8_t *)in->p + in->len };
+	switch (in->enc) {
+	case WRING_ENC_PLAIN: return 0;
+	case WRING_ENC_ZSTD: return start_zstd(pk, in, count, r);
+	case WRING_ENC_RICE:
+		r->is_rice = true;
+		r->k = (unsigned)get_bits(r, 8);
+		return r->is_bad || r->k > 63 ? -EBADMSG : 0;
+	default: return -EBADMSG;
+	}
+}
+
+/* ---- writing the smallest ---- */
 static int squeeze(struct wring_packer *pk, const void *p, size_t len, struct wring_packed *ret)
 {
 	size_t n, bound = ZSTD_compressBound(len);
 
-	*ret = (struct wring_packed){ .p = p, .len = len, .enc = WRING_ENC_PLAIN };
+	*ret = (struct wring_packed) { .p = p, .len = len, .enc = WRING_ENC_PLAIN };
 	if (len < ZSTD_LEAST)
 		return 0;
 	if (reserve(&pk->packed, bound) < 0)
 		return -ENOMEM;
 	n = ZSTD_compressCCtx(pk->cctx, pk->packed.p, bound, p, len, ZSTD_LEVEL);
 	if (!ZSTD_isError(n) && n < len)
-		*ret = (struct wring_packed){ .p = pk->packed.p, .len = n, .enc = WRING_ENC_ZSTD };
+		*ret = (struct wring_packed) { .p = pk->packed.p, .len = n, .enc = WRING_ENC_ZSTD };
 	return 0;
 }
 
-/* *r reads the plain bytes, which a stream of `count` numbers bounds. */
-static int start_reading(struct wring_packer *pk, const struct wring_packed *in, size_t count, struct reader *r)
-{
-	size_t n, bound = (count + 1) * VARINT_MAX;
-
-	*r = (struct reader){ .p = in->p, .end = (const uint8_t *)in->p + in->len };
-	if (in->enc == WRING_ENC_PLAIN)
-		return 0;
-	if (in->enc != WRING_ENC_ZSTD)
-		return -EBADMSG;
-	if (reserve(&pk->plain, bound) < 0)
-		return -ENOMEM;
-	n = ZSTD_decompressDCtx(pk->dctx, pk->plain.p, bound, in->p, in->len);
-	if (ZSTD_isError(n))
-		return -EBADMSG;
-	*r = (struct reader){ .p = pk->plain.p, .end = pk->plain.p + n };
-	return 0;
-}
+struct writer {
+	uint64_t *u;
+	size_t n;
+};
 
 static int start_writing(struct wring_packer *pk, size_t count, struct writer *w)
 {
-	int r = reserve(&pk->plain, (count + 1) * VARINT_MAX);
+	int r = reserve(&pk->numbers, (count + 1) * sizeof(*w->u));
 
-	*w = (struct writer){ .p = pk->plain.p };
+	*w = (struct writer) { .u = (uint64_t *)(void *)pk->numbers.p };
 	return r;
 }
 
-static int finish_writing(struct wring_packer *pk, struct writer *w, struct wring_packed *ret)
+static void put(struct writer *w, uint64_t difference)
 {
-	put_zeros(w);
-	return squeeze(pk, w->p, w->len, ret);
+	w->u[w->n++] = wring_zigzag((int64_t)difference);
+}
+
+static int finish_writing(struct wring_packer *pk, const struct writer *w, struct wring_packed *ret)
+{
+	size_t len;
+	unsigned k;
+
+	if (reserve(&pk->plain, (w->n + 1) * VARINT_MAX) < 0)
+		return -ENOMEM;
+	if (squeeze(pk, pk->plain.p, put_varints(pk->plain.p, w->u, w->n), ret) < 0)
+		return -ENOMEM;
+	k = best_rice(w->u, w->n, &len);
+	if (len >= ret->len)
+		return 0;
+	if (reserve(&pk->bits, len) < 0)
+		return -ENOMEM;
+	put_rice(pk->bits.p, len, w->u, w->n, k);
+	*ret = (struct wring_packed) { .p = pk->bits.p, .len = len, .enc = WRING_ENC_RICE };
+	return 0;
 }
 
 /* ---- columns ---- */
@@ -189,8 +321,8 @@ int wring_pack_values(struct wring_packer *pk, const int64_t *v, size_t stride, 
 	return finish_writing(pk, &w, ret);
 }
 
-int wring_unpack_values(struct wring_packer *pk, const struct wring_packed *in, int64_t first, int64_t *v,
-			size_t stride, size_t n)
+int wring_unpack_values(struct wring_packer *pk, const struct wring_packed *in, int64_t first,
+			int64_t *v, size_t stride, size_t n)
 {
 	struct reader rd;
 	int r = start_reading(pk, in, n, &rd);
@@ -203,7 +335,8 @@ int wring_unpack_values(struct wring_packer *pk, const struct wring_packed *in, 
 	return finish_reading(&rd);
 }
 
-int wring_pack_times(struct wring_packer *pk, const struct wring_stamp *t, size_t n, struct wring_packed *ret)
+int wring_pack_times(struct wring_packer *pk, const struct wring_stamp *t, size_t n,
+		     struct wring_packed *ret)
 {
 	uint64_t step = 0, duration = 0;
 	struct writer w;
@@ -251,7 +384,8 @@ int wring_pack_bytes(struct wring_packer *pk, const void *p, size_t len, struct 
 	return squeeze(pk, p, len, ret);
 }
 
-int wring_unpack_bytes(struct wring_packer *pk, const struct wring_packed *in, char *text, size_t size)
+int wring_unpack_bytes(struct wring_packer *pk, const struct wring_packed *in, char *text,
+		       size_t size)
 {
 	if (in->enc == WRING_ENC_PLAIN && in->len == size) {
 		if (size)

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Columns of numbers as small blobs. Pure: no SQLite, no files.
  *
- * A stream of signed numbers is written as zigzag varints; a run of m zeros is a 0 followed by the varint
- * m - 1. A column is the n - 1 differences between n values (the first is kept beside it). Times are the
- * n - 1 differences of the time stamps as differences of differences, then the n durations as differences.
- * Arithmetic wraps, so every int64_t survives. A decoder trusts nothing: it never reads outside the blob
- * and returns -EBADMSG for anything but exactly n values. */
+ * A column is the n - 1 differences between n values (the first is kept beside it). Times are the n - 1 differences
+ * of the time stamps as differences of differences, then the n durations as differences. Arithmetic wraps, so every
+ * int64_t survives. The numbers, zigzagged, are written in the form that is smallest:
+ *   plain  varints, where a run of m zeros is a 0 followed by the varint m - 1 (counters that rarely move)
+ *   zstd   that, compressed (patterns)
+ *   Rice   a byte k, then bits from the lowest of each byte up: q ones, a zero and the k low bits of q << k | low, or,
+ *          where q would reach 32, 32 ones and all 64 bits; ones fill the last byte (noise: a fourth smaller than varints, whose zstd gains little)
+ * A decoder trusts nothing: it never reads outside the blob and returns -EBADMSG for anything but exactly n values. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 #define WRING_CHUNK_MAX 4096 /* samples */
 
-enum wring_enc { WRING_ENC_PLAIN, WRING_ENC_ZSTD };
+enum wring_enc { WRING_ENC_PLAIN, WRING_ENC_ZSTD, WRING_ENC_RICE };
 
 struct wring_packed {
 	const void *p;

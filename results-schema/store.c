@@ -16,7 +16,7 @@ enum { KEYS_MAX = 1 << 20 }; /* positions in a col id */
 struct segment {
 	struct segment *next;
 	int64_t id, run, source, keyset;
-	bool is_current;           /* takes new samples */
+	bool is_current; /* takes new samples */
 	bool has_base, base_is_stored;
 	size_t n_keys, n, room;
 	int64_t *base, *rows;
@@ -25,7 +25,7 @@ struct segment {
 
 struct line {
 	int64_t run, t_ns;
-	int level;                 /* < 0: an event */
+	int level; /* < 0: an event */
 	char *kind, *subject, *text;
 };
 
@@ -67,7 +67,8 @@ void wring_pending_free(struct wring_pending *p)
 }
 
 /* The buffers are made by the first writing call. */
-static struct wring_pending *pending(struct wring_store *st, const char *doing, struct wring_err *err)
+static struct wring_pending *pending(struct wring_store *st, const char *doing,
+				     struct wring_err *err)
 {
 	st->doing = doing;
 	if (!st->pending && st->is_writer)
@@ -75,7 +76,8 @@ static struct wring_pending *pending(struct wring_store *st, const char *doing, 
 	if (!st->pending && st->is_writer)
 		wring_db_no_memory(st, err);
 	else if (!st->pending)
-		wring_err_set(err, -EROFS, "%s: %s: the file was opened for reading", st->path, doing);
+		wring_err_set(err, -EROFS, "%s: %s: the file was opened for reading", st->path,
+			      doing);
 	return st->pending;
 }
 
@@ -86,28 +88,35 @@ static int check_writer(struct wring_store *st, const char *doing, struct wring_
 }
 
 /* ---- boots ---- */
-int wring_store_begin_boot(struct wring_store *st, const struct wring_boot_meta *m, int64_t *ret_boot,
-			   struct wring_err *err)
+int wring_store_begin_boot(struct wring_store *st, const struct wring_boot_meta *m,
+			   int64_t *ret_boot, struct wring_err *err)
 {
 	int r = check_writer(st, "adding a boot", err);
 
 	if (r == 0)
-		r = wring_db_run(st, err, "INSERT INTO boot (uuid, place, started, append, kernel_sha256, accel, vm) "
-				 "VALUES (?, ?, ?, ?, ?, ?, ?)", "sssssss", m->uuid, m->where, m->started, m->append,
-				 m->kernel_sha256, m->accel, m->vm);
+		r = wring_db_run(
+			st, err,
+			"INSERT INTO boot (uuid, place, started, append, kernel_sha256, accel, vm) "
+			"VALUES (?, ?, ?, ?, ?, ?, ?)",
+			"sssssss", m->uuid, m->where, m->started, m->append, m->kernel_sha256,
+			m->accel, m->vm);
 	if (r == 0)
 		*ret_boot = sqlite3_last_insert_rowid(st->db);
 	return r;
 }
 
-int wring_store_fact(struct wring_store *st, int64_t boot, const char *key, const char *value, struct wring_err *err)
+int wring_store_fact(struct wring_store *st, int64_t boot, const char *key, const char *value,
+		     struct wring_err *err)
 {
 	int r = check_writer(st, "storing a fact", err);
 
-	return r < 0 ? r : wring_db_run(st, err, "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", "iss", boot, key, value);
+	return r < 0 ? r :
+		       wring_db_run(st, err, "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", "iss",
+				    boot, key, value);
 }
 
-int wring_store_console(struct wring_store *st, int64_t boot, const void *text, size_t len, struct wring_err *err)
+int wring_store_console(struct wring_store *st, int64_t boot, const void *text, size_t len,
+			struct wring_err *err)
 {
 	struct wring_packed blob;
 	int r = check_writer(st, "storing the console", err);
@@ -116,20 +125,25 @@ int wring_store_console(struct wring_store *st, int64_t boot, const void *text, 
 		return r;
 	if (wring_pack_bytes(st->packer, text, len, &blob) < 0)
 		return wring_db_no_memory(st, err);
-	return wring_db_run(st, err, "INSERT OR REPLACE INTO console (boot, size, enc, text) VALUES (?, ?, ?, ?)", "iiib",
-			    boot, (int64_t)len, (int64_t)blob.enc, &blob);
+	return wring_db_run(
+		st, err,
+		"INSERT OR REPLACE INTO console (boot, size, enc, text) VALUES (?, ?, ?, ?)",
+		"iiib", boot, (int64_t)len, (int64_t)blob.enc, &blob);
 }
 
 /* ---- runs ---- */
-int wring_store_begin_run(struct wring_store *st, int64_t boot, const struct wring_run_meta *m, int64_t *ret_run,
-			  struct wring_err *err)
+int wring_store_begin_run(struct wring_store *st, int64_t boot, const struct wring_run_meta *m,
+			  int64_t *ret_run, struct wring_err *err)
 {
 	int r = check_writer(st, "adding a run", err);
 
 	if (r == 0)
-		r = wring_db_run(st, err, "INSERT INTO run (uuid, boot, scenario, label, arm, started, seed, outcome, reason, "
-				 "plan) VALUES (?, ?, ?, ?, ?, ?, ?, 'broken', 'not finished', ?)", "sissnsis", m->uuid, boot,
-				 m->scenario, m->label, m->arm, m->started, m->seed, m->plan);
+		r = wring_db_run(st, err,
+				 "INSERT INTO run (uuid, boot, scenario, label, arm, started, "
+				 "seed, outcome, reason, "
+				 "plan) VALUES (?, ?, ?, ?, ?, ?, ?, 'broken', 'not finished', ?)",
+				 "sissnsis", m->uuid, boot, m->scenario, m->label, m->arm,
+				 m->started, m->seed, m->plan);
 	if (r == 0)
 		*ret_run = sqlite3_last_insert_rowid(st->db);
 	return r;
@@ -139,16 +153,18 @@ static int check_changed(struct wring_store *st, int64_t run, struct wring_err *
 {
 	if (sqlite3_changes(st->db))
 		return 0;
-	return wring_err_set(err, -ENOENT, "%s: %s: there is no run %" PRId64, st->path, st->doing, run);
+	return wring_err_set(err, -ENOENT, "%s: %s: there is no run %" PRId64, st->path, st->doing,
+			     run);
 }
 
-int wring_store_set_outcome(struct wring_store *st, int64_t run, const char *outcome, const char *reason,
-			    struct wring_err *err)
+int wring_store_set_outcome(struct wring_store *st, int64_t run, const char *outcome,
+			    const char *reason, struct wring_err *err)
 {
 	int r = check_writer(st, "storing an outcome", err);
 
 	if (r == 0)
-		r = wring_db_run(st, err, "UPDATE run SET outcome = ?, reason = ? WHERE id = ?", "ssi", outcome, reason, run);
+		r = wring_db_run(st, err, "UPDATE run SET outcome = ?, reason = ? WHERE id = ?",
+				 "ssi", outcome, reason, run);
 	return r < 0 ? r : check_changed(st, run, err);
 }
 
@@ -166,8 +182,8 @@ static void forget_run(struct wring_pending *p, int64_t run)
 	}
 }
 
-int wring_store_finish_run(struct wring_store *st, int64_t run, const char *outcome, const char *reason,
-			   double duration_s, struct wring_err *err)
+int wring_store_finish_run(struct wring_store *st, int64_t run, const char *outcome,
+			   const char *reason, double duration_s, struct wring_err *err)
 {
 	int r = wring_store_commit(st, err);
 
@@ -175,8 +191,9 @@ int wring_store_finish_run(struct wring_store *st, int64_t run, const char *outc
 		r = wring_db_begin(st, "finishing a run", err);
 	if (r < 0)
 		return r;
-	r = wring_db_run(st, err, "UPDATE run SET outcome = ?, reason = ?, duration_s = ? WHERE id = ?", "ssdi", outcome, reason,
-			 duration_s, run);
+	r = wring_db_run(st, err,
+			 "UPDATE run SET outcome = ?, reason = ?, duration_s = ? WHERE id = ?",
+			 "ssdi", outcome, reason, duration_s, run);
 	if (r == 0)
 		r = check_changed(st, run, err);
 	if (r == 0)
@@ -192,13 +209,16 @@ int wring_store_finish_run(struct wring_store *st, int64_t run, const char *outc
 }
 
 /* ---- sources and key sets ---- */
-int wring_store_source(struct wring_store *st, int64_t run, int64_t source, const char *sampler, const char *subject,
-		       const char *path, struct wring_err *err)
+int wring_store_source(struct wring_store *st, int64_t run, int64_t source, const char *sampler,
+		       const char *subject, const char *path, struct wring_err *err)
 {
 	int r = check_writer(st, "adding a source", err);
 
-	return r < 0 ? r : wring_db_run(st, err, "INSERT INTO source (run, number, sampler, subject, path) VALUES (?, ?, ?, ?, ?)",
-					"iisss", run, source, sampler, subject, path);
+	return r < 0 ? r :
+		       wring_db_run(st, err,
+				    "INSERT INTO source (run, number, sampler, subject, path) "
+				    "VALUES (?, ?, ?, ?, ?)",
+				    "iisss", run, source, sampler, subject, path);
 }
 
 static const char *kind_name(enum wring_kind kind)
@@ -238,8 +258,11 @@ static bool text_is(sqlite3_stmt *stmt, int col, const char *s)
 static int keyset_is(struct wring_store *st, int64_t keyset, const struct wring_key *keys, size_t n,
 		     struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT k.name, k.unit, k.kind FROM keyset_key p JOIN key k ON k.id = p.key "
-					    "WHERE p.keyset = ? ORDER BY p.pos", "i", keyset);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, err,
+		"SELECT k.name, k.unit, k.kind FROM keyset_key p JOIN key k ON k.id = p.key "
+		"WHERE p.keyset = ? ORDER BY p.pos",
+		"i", keyset);
 	size_t i = 0;
 	int r;
 
@@ -253,30 +276,36 @@ static int keyset_is(struct wring_store *st, int64_t keyset, const struct wring_
 	return r < 0 ? r : r == 0 && i == n;
 }
 
-static int add_keyset(struct wring_store *st, uint64_t hash, const struct wring_key *keys, size_t n, int64_t *ret,
-		      struct wring_err *err)
+static int add_keyset(struct wring_store *st, uint64_t hash, const struct wring_key *keys, size_t n,
+		      int64_t *ret, struct wring_err *err)
 {
-	int r = wring_db_run(st, err, "INSERT INTO keyset (hash, n) VALUES (?, ?)", "ii", (int64_t)hash, (int64_t)n);
+	int r = wring_db_run(st, err, "INSERT INTO keyset (hash, n) VALUES (?, ?)", "ii",
+			     (int64_t)hash, (int64_t)n);
 
 	*ret = sqlite3_last_insert_rowid(st->db);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		const char *unit = keys[i].unit, *kind = kind_name(keys[i].kind);
 
-		r = wring_db_run(st, err, "INSERT OR IGNORE INTO key (name, unit, kind) VALUES (?, ?, ?)", "sss", keys[i].name,
-				 unit, kind);
+		r = wring_db_run(st, err,
+				 "INSERT OR IGNORE INTO key (name, unit, kind) VALUES (?, ?, ?)",
+				 "sss", keys[i].name, unit, kind);
 		if (r == 0)
-			r = wring_db_run(st, err, "INSERT INTO keyset_key SELECT ?, ?, id FROM key WHERE name = ? AND unit = ? "
-					 "AND kind = ?", "iisss", *ret, (int64_t)i, keys[i].name, unit, kind);
+			r = wring_db_run(st, err,
+					 "INSERT INTO keyset_key SELECT ?, ?, id FROM key WHERE "
+					 "name = ? AND unit = ? "
+					 "AND kind = ?",
+					 "iisss", *ret, (int64_t)i, keys[i].name, unit, kind);
 	}
 	return r;
 }
 
 /* Finds or makes the key set; two with the same hash live at hash and hash + 1. */
-static int intern_keyset(struct wring_store *st, const struct wring_key *keys, size_t n, int64_t *ret,
-			 struct wring_err *err)
+static int intern_keyset(struct wring_store *st, const struct wring_key *keys, size_t n,
+			 int64_t *ret, struct wring_err *err)
 {
 	for (uint64_t hash = hash_keys(keys, n);; hash++) {
-		sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT id FROM keyset WHERE hash = ?", "i", (int64_t)hash);
+		sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT id FROM keyset WHERE hash = ?",
+						    "i", (int64_t)hash);
 		int r = wring_db_step(st, stmt, err);
 
 		if (r < 0)
@@ -302,12 +331,14 @@ static struct segment *find_segment(struct wring_pending *p, int64_t run, int64_
 
 static int insert_segment(struct wring_store *st, struct segment *g, struct wring_err *err)
 {
-	int r = wring_db_run(st, err, "INSERT INTO segment (source, keyset) SELECT id, ? FROM source WHERE run = ? AND number = ?",
+	int r = wring_db_run(st, err,
+			     "INSERT INTO segment (source, keyset) SELECT id, ? FROM source WHERE "
+			     "run = ? AND number = ?",
 			     "iii", g->keyset, g->run, g->source);
 
 	if (r == 0 && !sqlite3_changes(st->db))
-		return wring_err_set(err, -ENOENT, "%s: %s: run %" PRId64 " has no source %" PRId64, st->path, st->doing,
-				     g->run, g->source);
+		return wring_err_set(err, -ENOENT, "%s: %s: run %" PRId64 " has no source %" PRId64,
+				     st->path, st->doing, g->run, g->source);
 	g->id = sqlite3_last_insert_rowid(st->db);
 	return r;
 }
@@ -325,8 +356,8 @@ static void add_segment(struct wring_pending *p, struct segment *g)
 	g->is_current = true;
 }
 
-int wring_store_keys(struct wring_store *st, int64_t run, int64_t source, const struct wring_key *keys, size_t n,
-		     struct wring_err *err)
+int wring_store_keys(struct wring_store *st, int64_t run, int64_t source,
+		     const struct wring_key *keys, size_t n, struct wring_err *err)
 {
 	struct segment *old, *g;
 	int r = check_writer(st, "setting the keys of a source", err);
@@ -334,7 +365,8 @@ int wring_store_keys(struct wring_store *st, int64_t run, int64_t source, const 
 	if (r < 0)
 		return r;
 	if (n > KEYS_MAX)
-		return wring_err_set(err, -E2BIG, "%s: %s: %zu keys, at most %d", st->path, st->doing, n, KEYS_MAX);
+		return wring_err_set(err, -E2BIG, "%s: %s: %zu keys, at most %d", st->path,
+				     st->doing, n, KEYS_MAX);
 	g = calloc(1, sizeof(*g));
 	if (g)
 		g->base = calloc(n + 1, sizeof(*g->base));
@@ -342,7 +374,7 @@ int wring_store_keys(struct wring_store *st, int64_t run, int64_t source, const 
 		free(g);
 		return wring_db_no_memory(st, err);
 	}
-	*g = (struct segment){ .run = run, .source = source, .n_keys = n, .base = g->base };
+	*g = (struct segment) { .run = run, .source = source, .n_keys = n, .base = g->base };
 	old = find_segment(st->pending, run, source);
 	r = wring_db_begin(st, st->doing, err);
 	if (r == 0) {
@@ -379,8 +411,8 @@ static int make_room(struct segment *g)
 	return 0;
 }
 
-int wring_store_sample(struct wring_store *st, int64_t run, int64_t source, int64_t t_ns, int64_t duration_ns,
-		       const int64_t *values, size_t n, struct wring_err *err)
+int wring_store_sample(struct wring_store *st, int64_t run, int64_t source, int64_t t_ns,
+		       int64_t duration_ns, const int64_t *values, size_t n, struct wring_err *err)
 {
 	struct segment *g;
 	int r = check_writer(st, "storing samples", err);
@@ -389,17 +421,19 @@ int wring_store_sample(struct wring_store *st, int64_t run, int64_t source, int6
 		return r;
 	g = find_segment(st->pending, run, source);
 	if (!g)
-		return wring_err_set(err, -ENOENT, "%s: %s: source %" PRId64 " of run %" PRId64 " has no keys", st->path, st->doing,
-				     source, run);
+		return wring_err_set(err, -ENOENT,
+				     "%s: %s: source %" PRId64 " of run %" PRId64 " has no keys",
+				     st->path, st->doing, source, run);
 	if (n != g->n_keys)
-		return wring_err_set(err, -EINVAL, "%s: %s: %zu values for the %zu keys of source %" PRId64, st->path, st->doing, n,
-				     g->n_keys, source);
+		return wring_err_set(err, -EINVAL,
+				     "%s: %s: %zu values for the %zu keys of source %" PRId64,
+				     st->path, st->doing, n, g->n_keys, source);
 	if (make_room(g) < 0)
 		return wring_db_no_memory(st, err);
 	if (!g->has_base && n)
 		memcpy(g->base, values, n * sizeof(*values));
 	g->has_base = true;
-	g->stamps[g->n] = (struct wring_stamp){ t_ns, duration_ns };
+	g->stamps[g->n] = (struct wring_stamp) { t_ns, duration_ns };
 	if (n)
 		memcpy(g->rows + g->n * n, values, n * sizeof(*values));
 	g->n++;
@@ -429,20 +463,29 @@ static int add_line(struct wring_store *st, struct line l, struct wring_err *err
 	return 0;
 }
 
-int wring_store_event(struct wring_store *st, int64_t run, int64_t t_ns, const char *kind, const char *subject,
-		      const char *text, struct wring_err *err)
+int wring_store_event(struct wring_store *st, int64_t run, int64_t t_ns, const char *kind,
+		      const char *subject, const char *text, struct wring_err *err)
 {
 	int r = check_writer(st, "storing an event", err);
 
-	return r < 0 ? r : add_line(st, (struct line){ run, t_ns, -1, strdup(kind), strdup(subject ? subject : ""),
-						       strdup(text ? text : "") }, err);
+	return r < 0 ? r :
+		       add_line(st,
+				(struct line) { run, t_ns, -1, strdup(kind),
+						strdup(subject ? subject : ""),
+						strdup(text ? text : "") },
+				err);
 }
 
-int wring_store_log(struct wring_store *st, int64_t run, int64_t t_ns, int level, const char *text, struct wring_err *err)
+int wring_store_log(struct wring_store *st, int64_t run, int64_t t_ns, int level, const char *text,
+		    struct wring_err *err)
 {
 	int r = check_writer(st, "storing the kernel log", err);
 
-	return r < 0 ? r : add_line(st, (struct line){ run, t_ns, level < 0 ? 0 : level, NULL, NULL, strdup(text) }, err);
+	return r < 0 ? r :
+		       add_line(st,
+				(struct line) { run, t_ns, level < 0 ? 0 : level, NULL, NULL,
+						strdup(text) },
+				err);
 }
 
 /* ---- commit ---- */
@@ -455,18 +498,24 @@ static int flush_segment(struct wring_store *st, struct segment *g, struct wring
 		base = wring_base_format(g->base, g->n_keys);
 		if (!base)
 			return wring_db_no_memory(st, err);
-		r = wring_db_run(st, err, "UPDATE segment SET base = ? WHERE id = ?", "si", base, g->id);
+		r = wring_db_run(st, err, "UPDATE segment SET base = ? WHERE id = ?", "si", base,
+				 g->id);
 	}
-	return r < 0 ? r : wring_chunk_write(st, g->id, g->base, g->n_keys, g->stamps, g->rows, g->n, err);
+	return r < 0 ? r :
+		       wring_chunk_write(st, g->id, g->base, g->n_keys, g->stamps, g->rows, g->n,
+					 err);
 }
 
 static int flush_line(struct wring_store *st, const struct line *l, struct wring_err *err)
 {
 	if (l->level >= 0)
-		return wring_db_run(st, err, "INSERT INTO log (run, t_ns, level, text) VALUES (?, ?, ?, ?)", "iiis", l->run, l->t_ns,
-				    (int64_t)l->level, l->text);
-	return wring_db_run(st, err, "INSERT INTO event (run, t_ns, kind, subject, text) VALUES (?, ?, ?, ?, ?)", "iisss", l->run,
-			    l->t_ns, l->kind, l->subject, l->text);
+		return wring_db_run(st, err,
+				    "INSERT INTO log (run, t_ns, level, text) VALUES (?, ?, ?, ?)",
+				    "iiis", l->run, l->t_ns, (int64_t)l->level, l->text);
+	return wring_db_run(
+		st, err,
+		"INSERT INTO event (run, t_ns, kind, subject, text) VALUES (?, ?, ?, ?, ?)",
+		"iisss", l->run, l->t_ns, l->kind, l->subject, l->text);
 }
 
 static int flush(struct wring_store *st, struct wring_pending *p, struct wring_err *err)
@@ -527,31 +576,39 @@ int wring_store_commit(struct wring_store *st, struct wring_err *err)
 }
 
 /* ---- results ---- */
-static int insert_metrics(struct wring_store *st, int64_t run, const struct wring_metric_row *m, size_t n,
-			  struct wring_err *err)
+static int insert_metrics(struct wring_store *st, int64_t run, const struct wring_metric_row *m,
+			  size_t n, struct wring_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = wring_db_run(st, err, "INSERT INTO metric (run, seq, name, unit, value, better, tier) VALUES (?, ?, ?, ?, ?, ?, ?)",
-				 "iissdss", run, (int64_t)i, m[i].name, m[i].unit, m[i].value, m[i].better, m[i].tier);
+		r = wring_db_run(st, err,
+				 "INSERT INTO metric (run, seq, name, unit, value, better, tier) "
+				 "VALUES (?, ?, ?, ?, ?, ?, ?)",
+				 "iissdss", run, (int64_t)i, m[i].name, m[i].unit, m[i].value,
+				 m[i].better, m[i].tier);
 	return r;
 }
 
-static int insert_findings(struct wring_store *st, int64_t run, const struct wring_finding_row *f, size_t n,
-			   struct wring_err *err)
+static int insert_findings(struct wring_store *st, int64_t run, const struct wring_finding_row *f,
+			   size_t n, struct wring_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = wring_db_run(st, err, "INSERT INTO finding (run, seq, detector, class, verdict, value, \"limit\", unit, evidence, "
-				 "link) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "iisssddsss", run, (int64_t)i, f[i].detector,
-				 f[i].class, f[i].verdict, f[i].value, f[i].limit, f[i].unit, f[i].evidence, f[i].link);
+		r = wring_db_run(st, err,
+				 "INSERT INTO finding (run, seq, detector, class, verdict, value, "
+				 "\"limit\", unit, evidence, "
+				 "link) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+				 "iisssddsss", run, (int64_t)i, f[i].detector, f[i].class,
+				 f[i].verdict, f[i].value, f[i].limit, f[i].unit, f[i].evidence,
+				 f[i].link);
 	return r;
 }
 
-int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_metric_row *m, size_t n_metrics,
-		      const struct wring_finding_row *f, size_t n_findings, struct wring_err *err)
+int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_metric_row *m,
+		      size_t n_metrics, const struct wring_finding_row *f, size_t n_findings,
+		      struct wring_err *err)
 {
 	int r = wring_db_begin(st, "storing what the detectors found", err);
 

@@ -31,8 +31,8 @@ static void *grow(void **rows, size_t *n, size_t size)
 typedef int (*fill_fn)(sqlite3_stmt *stmt, void *row);
 
 /* All rows of a statement into a list, which the caller frees also after a failure. */
-static int collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size_t *n, size_t size, fill_fn fill,
-		   struct wring_err *err)
+static int collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size_t *n, size_t size,
+		   fill_fn fill, struct wring_err *err)
 {
 	int r;
 
@@ -48,24 +48,28 @@ static int collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size
 }
 
 /* `list` is a struct with `rows` and `n`. */
-#define COLLECT(st, stmt, list, fill, err) ({ \
-	void *_rows = (list)->rows; \
-	int _r = collect(st, stmt, &_rows, &(list)->n, sizeof(*(list)->rows), fill, err); \
-	(list)->rows = _rows; \
-	_r; })
+#define COLLECT(st, stmt, list, fill, err) \
+	({ \
+		void *_rows = (list)->rows; \
+		int _r = collect(st, stmt, &_rows, &(list)->n, sizeof(*(list)->rows), fill, err); \
+		(list)->rows = _rows; \
+		_r; \
+	})
 
 static double column_number(sqlite3_stmt *stmt, int col)
 {
-	return sqlite3_column_type(stmt, col) == SQLITE_NULL ? NAN : sqlite3_column_double(stmt, col);
+	return sqlite3_column_type(stmt, col) == SQLITE_NULL ? NAN :
+							       sqlite3_column_double(stmt, col);
 }
 
 /* ---- runs ---- */
 static int fill_run(sqlite3_stmt *stmt, void *row)
 {
 	struct wring_run_row *run = row;
-	char **const texts[] = { &run->uuid, &run->scenario, &run->label, &run->arm, &run->started, &run->outcome,
-				 &run->reason, &run->plan, &run->where, &run->append, &run->kernel_sha256, &run->accel,
-				 &run->vm, &run->release };
+	char **const texts[] = { &run->uuid,	&run->scenario, &run->label,	     &run->arm,
+				 &run->started, &run->outcome,	&run->reason,	     &run->plan,
+				 &run->where,	&run->append,	&run->kernel_sha256, &run->accel,
+				 &run->vm,	&run->release };
 	int r = 0;
 
 	run->id = sqlite3_column_int64(stmt, 0);
@@ -77,46 +81,68 @@ static int fill_run(sqlite3_stmt *stmt, void *row)
 	return r;
 }
 
-#define RUNS "SELECT r.id, r.boot, r.seed, r.duration_s, r.uuid, r.scenario, r.label, r.arm, r.started, r.outcome, " \
-	"r.reason, r.plan, b.place, b.append, b.kernel_sha256, b.accel, b.vm, coalesce(f.value, '') FROM run r " \
-	"JOIN boot b ON b.id = r.boot LEFT JOIN fact f ON f.boot = b.id AND f.key = 'kernel.release' "
+#define RUNS \
+	"SELECT r.id, r.boot, r.seed, r.duration_s, r.uuid, r.scenario, r.label, r.arm, " \
+	"r.started, r.outcome, " \
+	"r.reason, r.plan, b.place, b.append, b.kernel_sha256, b.accel, b.vm, coalesce(f.value, " \
+	"'') FROM run r " \
+	"JOIN boot b ON b.id = r.boot LEFT JOIN fact f ON f.boot = b.id AND f.key = " \
+	"'kernel.release' "
 
 static bool is_number(const char *s)
 {
 	return *s && strlen(s) < 19 && strspn(s, "0123456789") == strlen(s);
 }
 
-static int runs_by_name(struct wring_store *st, const char *spec, struct wring_runs *ret, struct wring_err *err)
+static int runs_by_name(struct wring_store *st, const char *spec, struct wring_runs *ret,
+			struct wring_err *err)
 {
 	int r = 0;
 
 	if (is_number(spec))
-		r = COLLECT(st, wring_db_query(st, err, RUNS "WHERE r.id = ?", "i", (int64_t)strtoll(spec, NULL, 10)), ret,
-			    fill_run, err);
+		r = COLLECT(st,
+			    wring_db_query(st, err, RUNS "WHERE r.id = ?", "i",
+					   (int64_t)strtoll(spec, NULL, 10)),
+			    ret, fill_run, err);
 	if (r == 0 && !ret->n && strlen(spec) >= 6)
-		r = COLLECT(st, wring_db_query(st, err, RUNS "WHERE lower(substr(r.uuid, 1, length(?1))) = lower(?1) ORDER BY r.id", "s",
-					       spec), ret, fill_run, err);
+		r = COLLECT(st,
+			    wring_db_query(st, err,
+					   RUNS "WHERE lower(substr(r.uuid, 1, length(?1))) = "
+						"lower(?1) ORDER BY r.id",
+					   "s", spec),
+			    ret, fill_run, err);
 	if (r == 0 && ret->n > 1)
-		return wring_err_set(err, -EINVAL, "%s: %zu runs begin with '%s': give more of the id", st->path, ret->n, spec);
+		return wring_err_set(err, -EINVAL,
+				     "%s: %zu runs begin with '%s': give more of the id", st->path,
+				     ret->n, spec);
 	if (r == 0 && !ret->n)
-		r = COLLECT(st, wring_db_query(st, err, RUNS "WHERE r.label = ?1 OR f.value = ?1 ORDER BY r.id", "s", spec), ret,
-			    fill_run, err);
+		r = COLLECT(st,
+			    wring_db_query(st, err,
+					   RUNS "WHERE r.label = ?1 OR f.value = ?1 ORDER BY r.id",
+					   "s", spec),
+			    ret, fill_run, err);
 	if (r == 0 && !ret->n)
-		return wring_err_set(err, -ENOENT, "%s: no run '%s': give an id, a label or a kernel release (wring list runs "
-				     "shows them)", st->path, spec);
+		return wring_err_set(
+			err, -ENOENT,
+			"%s: no run '%s': give an id, a label or a kernel release (wring list runs "
+			"shows them)",
+			st->path, spec);
 	return r;
 }
 
-int wring_store_runs(struct wring_store *st, const char *spec, struct wring_runs *ret, struct wring_err *err)
+int wring_store_runs(struct wring_store *st, const char *spec, struct wring_runs *ret,
+		     struct wring_err *err)
 {
 	int r;
 
-	*ret = (struct wring_runs){ 0 };
+	*ret = (struct wring_runs) { 0 };
 	st->doing = "reading runs";
 	if (!spec || !*spec) {
-		r = COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id", ""), ret, fill_run, err);
+		r = COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id", ""), ret, fill_run,
+			    err);
 	} else if (!strcmp(spec, "last")) {
-		r = COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id DESC LIMIT 1", ""), ret, fill_run, err);
+		r = COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id DESC LIMIT 1", ""), ret,
+			    fill_run, err);
 		if (r == 0 && !ret->n)
 			r = wring_err_set(err, -ENOENT, "%s has no runs yet", st->path);
 	} else {
@@ -148,7 +174,7 @@ void wring_runs_done(struct wring_runs *r)
 		free(run->release);
 	}
 	free(r->rows);
-	*r = (struct wring_runs){ 0 };
+	*r = (struct wring_runs) { 0 };
 }
 
 /* ---- facts and console ---- */
@@ -162,14 +188,18 @@ static int fill_pair(sqlite3_stmt *stmt, void *row)
 	return r;
 }
 
-int wring_store_facts(struct wring_store *st, int64_t boot, struct wring_pairs *ret, struct wring_err *err)
+int wring_store_facts(struct wring_store *st, int64_t boot, struct wring_pairs *ret,
+		      struct wring_err *err)
 {
 	int r;
 
-	*ret = (struct wring_pairs){ 0 };
+	*ret = (struct wring_pairs) { 0 };
 	st->doing = "reading facts";
-	r = COLLECT(st, wring_db_query(st, err, "SELECT key, value FROM fact WHERE boot = ? ORDER BY key", "i", boot), ret,
-		    fill_pair, err);
+	r = COLLECT(st,
+		    wring_db_query(st, err,
+				   "SELECT key, value FROM fact WHERE boot = ? ORDER BY key", "i",
+				   boot),
+		    ret, fill_pair, err);
 	if (r < 0)
 		wring_pairs_done(ret);
 	return r;
@@ -182,12 +212,13 @@ void wring_pairs_done(struct wring_pairs *p)
 		free(p->rows[i].value);
 	}
 	free(p->rows);
-	*p = (struct wring_pairs){ 0 };
+	*p = (struct wring_pairs) { 0 };
 }
 
 char *wring_store_get_fact(struct wring_store *st, int64_t boot, const char *key)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, NULL, "SELECT value FROM fact WHERE boot = ? AND key = ?", "is", boot, key);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, NULL, "SELECT value FROM fact WHERE boot = ? AND key = ?", "is", boot, key);
 	char *value = NULL;
 	int r;
 
@@ -197,7 +228,8 @@ char *wring_store_get_fact(struct wring_store *st, int64_t boot, const char *key
 	return value;
 }
 
-static int unpack_console(struct wring_store *st, sqlite3_stmt *stmt, char **ret, size_t *ret_len, struct wring_err *err)
+static int unpack_console(struct wring_store *st, sqlite3_stmt *stmt, char **ret, size_t *ret_len,
+			  struct wring_err *err)
 {
 	struct wring_packed blob = wring_db_blob(stmt, 1, 2);
 	int64_t size = sqlite3_column_int64(stmt, 0);
@@ -207,7 +239,8 @@ static int unpack_console(struct wring_store *st, sqlite3_stmt *stmt, char **ret
 		return wring_db_no_memory(st, err);
 	if (wring_unpack_bytes(st->packer, &blob, text, (size_t)size) < 0) {
 		free(text);
-		return wring_err_set(err, -EBADMSG, "%s is damaged: a console cannot be unpacked", st->path);
+		return wring_err_set(err, -EBADMSG, "%s is damaged: a console cannot be unpacked",
+				     st->path);
 	}
 	text[size] = '\0';
 	*ret = text;
@@ -216,7 +249,8 @@ static int unpack_console(struct wring_store *st, sqlite3_stmt *stmt, char **ret
 	return 0;
 }
 
-int wring_store_get_console(struct wring_store *st, int64_t boot, char **ret, size_t *ret_len, struct wring_err *err)
+int wring_store_get_console(struct wring_store *st, int64_t boot, char **ret, size_t *ret_len,
+			    struct wring_err *err)
 {
 	sqlite3_stmt *stmt;
 	int r;
@@ -225,7 +259,8 @@ int wring_store_get_console(struct wring_store *st, int64_t boot, char **ret, si
 	if (ret_len)
 		*ret_len = 0;
 	st->doing = "reading a console";
-	stmt = wring_db_query(st, err, "SELECT size, enc, text FROM console WHERE boot = ?", "i", boot);
+	stmt = wring_db_query(st, err, "SELECT size, enc, text FROM console WHERE boot = ?", "i",
+			      boot);
 	r = wring_db_step(st, stmt, err);
 	if (r > 0)
 		r = unpack_console(st, stmt, ret, ret_len, err);
@@ -251,11 +286,15 @@ int wring_store_events(struct wring_store *st, int64_t run, const char *kind, co
 {
 	int r;
 
-	*ret = (struct wring_events){ 0 };
+	*ret = (struct wring_events) { 0 };
 	st->doing = "reading events";
-	r = COLLECT(st, wring_db_query(st, err, "SELECT t_ns, kind, subject, text FROM event WHERE run = ?1 AND "
-				       "(?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR subject = ?3) ORDER BY t_ns, id", "inn",
-				       run, kind, subject), ret, fill_event, err);
+	r = COLLECT(st,
+		    wring_db_query(st, err,
+				   "SELECT t_ns, kind, subject, text FROM event WHERE run = ?1 AND "
+				   "(?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR subject = ?3) "
+				   "ORDER BY t_ns, id",
+				   "inn", run, kind, subject),
+		    ret, fill_event, err);
 	if (r < 0)
 		wring_events_done(ret);
 	return r;
@@ -269,7 +308,7 @@ void wring_events_done(struct wring_events *e)
 		free(e->rows[i].text);
 	}
 	free(e->rows);
-	*e = (struct wring_events){ 0 };
+	*e = (struct wring_events) { 0 };
 }
 
 static int fill_log(sqlite3_stmt *stmt, void *row)
@@ -283,14 +322,19 @@ static int fill_log(sqlite3_stmt *stmt, void *row)
 	return r;
 }
 
-int wring_store_get_log(struct wring_store *st, int64_t run, struct wring_log *ret, struct wring_err *err)
+int wring_store_get_log(struct wring_store *st, int64_t run, struct wring_log *ret,
+			struct wring_err *err)
 {
 	int r;
 
-	*ret = (struct wring_log){ 0 };
+	*ret = (struct wring_log) { 0 };
 	st->doing = "reading the kernel log";
-	r = COLLECT(st, wring_db_query(st, err, "SELECT t_ns, level, text FROM log WHERE run = ? ORDER BY t_ns, id", "i", run),
-		    ret, fill_log, err);
+	r = COLLECT(
+		st,
+		wring_db_query(st, err,
+			       "SELECT t_ns, level, text FROM log WHERE run = ? ORDER BY t_ns, id",
+			       "i", run),
+		ret, fill_log, err);
 	if (r < 0)
 		wring_log_done(ret);
 	return r;
@@ -301,7 +345,7 @@ void wring_log_done(struct wring_log *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->rows[i].text);
 	free(l->rows);
-	*l = (struct wring_log){ 0 };
+	*l = (struct wring_log) { 0 };
 }
 
 /* ---- sources and their keys ---- */
@@ -317,14 +361,19 @@ static int fill_source(sqlite3_stmt *stmt, void *row)
 	return r;
 }
 
-int wring_store_sources(struct wring_store *st, int64_t run, struct wring_sources *ret, struct wring_err *err)
+int wring_store_sources(struct wring_store *st, int64_t run, struct wring_sources *ret,
+			struct wring_err *err)
 {
 	int r;
 
-	*ret = (struct wring_sources){ 0 };
+	*ret = (struct wring_sources) { 0 };
 	st->doing = "reading sources";
-	r = COLLECT(st, wring_db_query(st, err, "SELECT number, sampler, subject, path FROM source WHERE run = ? ORDER BY number",
-				       "i", run), ret, fill_source, err);
+	r = COLLECT(st,
+		    wring_db_query(st, err,
+				   "SELECT number, sampler, subject, path FROM source WHERE run = "
+				   "? ORDER BY number",
+				   "i", run),
+		    ret, fill_source, err);
 	if (r < 0)
 		wring_sources_done(ret);
 	return r;
@@ -338,22 +387,26 @@ void wring_sources_done(struct wring_sources *s)
 		free(s->rows[i].path);
 	}
 	free(s->rows);
-	*s = (struct wring_sources){ 0 };
+	*s = (struct wring_sources) { 0 };
 }
 
-int wring_store_source_keys(struct wring_store *st, int64_t run, int64_t source, struct wring_names *ret,
-			    struct wring_err *err)
+int wring_store_source_keys(struct wring_store *st, int64_t run, int64_t source,
+			    struct wring_names *ret, struct wring_err *err)
 {
 	sqlite3_stmt *stmt;
 	size_t n_kinds = 0;
 	int r;
 
-	*ret = (struct wring_names){ 0 };
+	*ret = (struct wring_names) { 0 };
 	st->doing = "reading keys";
 	/* In the order in which the keys appeared. */
-	stmt = wring_db_query(st, err, "SELECT k.name, k.kind = 'counter' FROM source s JOIN segment g ON g.source = s.id "
-			      "JOIN keyset_key p ON p.keyset = g.keyset JOIN key k ON k.id = p.key WHERE s.run = ? AND s.number = ? "
-			      "GROUP BY k.name ORDER BY min((g.id << 20) + p.pos)", "ii", run, source);
+	stmt = wring_db_query(
+		st, err,
+		"SELECT k.name, k.kind = 'counter' FROM source s JOIN segment g ON g.source = s.id "
+		"JOIN keyset_key p ON p.keyset = g.keyset JOIN key k ON k.id = p.key WHERE s.run = "
+		"? AND s.number = ? "
+		"GROUP BY k.name ORDER BY min((g.id << 20) + p.pos)",
+		"ii", run, source);
 	while ((r = wring_db_step(st, stmt, err)) > 0) {
 		void *rows = ret->rows, *kinds = ret->kinds;
 		char **name = grow(&rows, &ret->n, sizeof(*name));
@@ -382,7 +435,7 @@ void wring_names_done(struct wring_names *s)
 		free(s->rows[i]);
 	free(s->rows);
 	free(s->kinds);
-	*s = (struct wring_names){ 0 };
+	*s = (struct wring_names) { 0 };
 }
 
 /* ---- series ---- */
@@ -410,7 +463,8 @@ static int append_series(struct wring_series *s, const struct reading *rd, size_
 }
 
 /* The row: n, t_first, enc, time of the chunk; first, enc, v of the column or NULLs. */
-static int read_chunk(struct wring_store *st, sqlite3_stmt *stmt, int64_t base, struct reading *rd, size_t *ret_n)
+static int read_chunk(struct wring_store *st, sqlite3_stmt *stmt, int64_t base, struct reading *rd,
+		      size_t *ret_n)
 {
 	struct wring_packed time = wring_db_blob(stmt, 2, 3), column = wring_db_blob(stmt, 5, 6);
 	int64_t n = sqlite3_column_int64(stmt, 0);
@@ -419,22 +473,26 @@ static int read_chunk(struct wring_store *st, sqlite3_stmt *stmt, int64_t base, 
 	if (n < 1 || n > WRING_CHUNK_MAX)
 		return -EBADMSG;
 	*ret_n = (size_t)n;
-	r = wring_unpack_times(st->packer, &time, sqlite3_column_int64(stmt, 1), rd->stamps, *ret_n);
+	r = wring_unpack_times(st->packer, &time, sqlite3_column_int64(stmt, 1), rd->stamps,
+			       *ret_n);
 	if (r < 0)
 		return r;
 	if (sqlite3_column_type(stmt, 4) != SQLITE_NULL)
-		return wring_unpack_values(st->packer, &column, sqlite3_column_int64(stmt, 4), rd->v, 1, *ret_n);
+		return wring_unpack_values(st->packer, &column, sqlite3_column_int64(stmt, 4),
+					   rd->v, 1, *ret_n);
 	for (size_t i = 0; i < *ret_n; i++)
 		rd->v[i] = base;
 	return 0;
 }
 
-static int read_segment(struct wring_store *st, int64_t segment, int64_t pos, int64_t base, struct reading *rd,
-			struct wring_series *ret, struct wring_err *err)
+static int read_segment(struct wring_store *st, int64_t segment, int64_t pos, int64_t base,
+			struct reading *rd, struct wring_series *ret, struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT c.n, c.t_first, c.enc, c.time, o.first, o.enc, o.v, c.id FROM chunk c "
-					    "LEFT JOIN col o ON o.id = (c.id << 20) + ?2 WHERE c.segment = ?1 ORDER BY c.id", "ii",
-					    segment, pos);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, err,
+		"SELECT c.n, c.t_first, c.enc, c.time, o.first, o.enc, o.v, c.id FROM chunk c "
+		"LEFT JOIN col o ON o.id = (c.id << 20) + ?2 WHERE c.segment = ?1 ORDER BY c.id",
+		"ii", segment, pos);
 	size_t n;
 	int r;
 
@@ -451,7 +509,10 @@ static int read_segment(struct wring_store *st, int64_t segment, int64_t pos, in
 	return r;
 }
 
-struct point { int64_t t_ns, v; size_t i; };
+struct point {
+	int64_t t_ns, v;
+	size_t i;
+};
 
 static int compare_points(const void *a, const void *b)
 {
@@ -476,7 +537,7 @@ static int sort_series(struct wring_series *s)
 	if (!points)
 		return -ENOMEM;
 	for (i = 0; i < s->n; i++)
-		points[i] = (struct point){ s->t_ns[i], s->v[i], i };
+		points[i] = (struct point) { s->t_ns[i], s->v[i], i };
 	qsort(points, s->n, sizeof(*points), compare_points);
 	for (i = 0; i < s->n; i++) {
 		s->t_ns[i] = points[i].t_ns;
@@ -486,11 +547,13 @@ static int sort_series(struct wring_series *s)
 }
 
 /* Which of the three names is unknown? */
-static int fail_no_series(struct wring_store *st, int64_t run, const char *sampler, const char *subject, const char *key,
-			  struct wring_err *err)
+static int fail_no_series(struct wring_store *st, int64_t run, const char *sampler,
+			  const char *subject, const char *key, struct wring_err *err)
 {
-	sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT count(*), sum(subject = ?3) FROM source WHERE run = ?1 AND sampler = ?2",
-					    "iss", run, sampler, subject);
+	sqlite3_stmt *stmt = wring_db_query(
+		st, err,
+		"SELECT count(*), sum(subject = ?3) FROM source WHERE run = ?1 AND sampler = ?2",
+		"iss", run, sampler, subject);
 	int64_t with_sampler, with_subject;
 	int r = wring_db_step(st, stmt, err);
 
@@ -500,14 +563,18 @@ static int fail_no_series(struct wring_store *st, int64_t run, const char *sampl
 	with_subject = sqlite3_column_int64(stmt, 1);
 	sqlite3_reset(stmt);
 	if (!with_sampler)
-		return wring_err_set(err, -ENOENT, "run %" PRId64 " has no sampler '%s'", run, sampler);
+		return wring_err_set(err, -ENOENT, "run %" PRId64 " has no sampler '%s'", run,
+				     sampler);
 	if (!with_subject)
-		return wring_err_set(err, -ENOENT, "run %" PRId64 ": sampler %s has no subject '%s'", run, sampler, subject);
-	return wring_err_set(err, -ENOENT, "run %" PRId64 ": sampler %s '%s' has no key '%s'", run, sampler, subject, key);
+		return wring_err_set(err, -ENOENT,
+				     "run %" PRId64 ": sampler %s has no subject '%s'", run,
+				     sampler, subject);
+	return wring_err_set(err, -ENOENT, "run %" PRId64 ": sampler %s '%s' has no key '%s'", run,
+			     sampler, subject, key);
 }
 
-static int read_series(struct wring_store *st, sqlite3_stmt *stmt, struct wring_series *ret, size_t *ret_segments,
-		       struct wring_err *err)
+static int read_series(struct wring_store *st, sqlite3_stmt *stmt, struct wring_series *ret,
+		       size_t *ret_segments, struct wring_err *err)
 {
 	_cleanup_free_ struct reading *rd = malloc(sizeof(*rd));
 	int r;
@@ -518,8 +585,8 @@ static int read_series(struct wring_store *st, sqlite3_stmt *stmt, struct wring_
 	}
 	while ((r = wring_db_step(st, stmt, err)) > 0) {
 		++*ret_segments;
-		r = read_segment(st, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2),
-				 rd, ret, err);
+		r = read_segment(st, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+				 sqlite3_column_int64(stmt, 2), rd, ret, err);
 		if (r < 0)
 			break;
 	}
@@ -529,20 +596,26 @@ static int read_series(struct wring_store *st, sqlite3_stmt *stmt, struct wring_
 	return r;
 }
 
-int wring_store_series(struct wring_store *st, int64_t run, const char *sampler, const char *subject, const char *key,
-		       struct wring_series *ret, struct wring_err *err)
+int wring_store_series(struct wring_store *st, int64_t run, const char *sampler,
+		       const char *subject, const char *key, struct wring_series *ret,
+		       struct wring_err *err)
 {
 	size_t n_segments = 0;
 	int r;
 
-	*ret = (struct wring_series){ 0 };
+	*ret = (struct wring_series) { 0 };
 	st->doing = "reading samples";
 	/* Of two keys with one name (it happens in slabinfo) the first counts. */
-	r = read_series(st, wring_db_query(st, err,
-		"SELECT g.id, min(p.pos), json_extract(g.base, '$[' || min(p.pos) || ']') FROM source s "
-		"JOIN segment g ON g.source = s.id JOIN keyset_key p ON p.keyset = g.keyset JOIN key k ON k.id = p.key "
-		"WHERE s.run = ? AND s.sampler = ? AND s.subject = ? AND k.name = ? GROUP BY g.id ORDER BY g.id",
-		"isss", run, sampler, subject, key), ret, &n_segments, err);
+	r = read_series(st,
+			wring_db_query(st, err,
+				       "SELECT g.id, min(p.pos), json_extract(g.base, '$[' || "
+				       "min(p.pos) || ']') FROM source s "
+				       "JOIN segment g ON g.source = s.id JOIN keyset_key p ON "
+				       "p.keyset = g.keyset JOIN key k ON k.id = p.key "
+				       "WHERE s.run = ? AND s.sampler = ? AND s.subject = ? AND "
+				       "k.name = ? GROUP BY g.id ORDER BY g.id",
+				       "isss", run, sampler, subject, key),
+			ret, &n_segments, err);
 	if (r == 0 && !n_segments)
 		r = fail_no_series(st, run, sampler, subject, key, err);
 	if (r < 0)
@@ -554,7 +627,7 @@ void wring_series_done(struct wring_series *s)
 {
 	free(s->t_ns);
 	free(s->v);
-	*s = (struct wring_series){ 0 };
+	*s = (struct wring_series) { 0 };
 }
 
 /* ---- metrics and findings ---- */
@@ -571,14 +644,19 @@ static int fill_metric(sqlite3_stmt *stmt, void *row)
 	return r;
 }
 
-int wring_store_metrics(struct wring_store *st, int64_t run, struct wring_metrics *ret, struct wring_err *err)
+int wring_store_metrics(struct wring_store *st, int64_t run, struct wring_metrics *ret,
+			struct wring_err *err)
 {
 	int r;
 
-	*ret = (struct wring_metrics){ 0 };
+	*ret = (struct wring_metrics) { 0 };
 	st->doing = "reading metrics";
-	r = COLLECT(st, wring_db_query(st, err, "SELECT name, unit, value, better, tier FROM metric WHERE run = ? ORDER BY seq",
-				       "i", run), ret, fill_metric, err);
+	r = COLLECT(st,
+		    wring_db_query(st, err,
+				   "SELECT name, unit, value, better, tier FROM metric WHERE run = "
+				   "? ORDER BY seq",
+				   "i", run),
+		    ret, fill_metric, err);
 	if (r < 0)
 		wring_metrics_done(ret);
 	return r;
@@ -593,7 +671,7 @@ void wring_metrics_done(struct wring_metrics *m)
 		free((char *)m->rows[i].tier);
 	}
 	free(m->rows);
-	*m = (struct wring_metrics){ 0 };
+	*m = (struct wring_metrics) { 0 };
 }
 
 static int fill_finding(sqlite3_stmt *stmt, void *row)
@@ -612,14 +690,21 @@ static int fill_finding(sqlite3_stmt *stmt, void *row)
 	return r;
 }
 
-int wring_store_findings(struct wring_store *st, int64_t run, struct wring_findings *ret, struct wring_err *err)
+int wring_store_findings(struct wring_store *st, int64_t run, struct wring_findings *ret,
+			 struct wring_err *err)
 {
 	int r;
 
-	*ret = (struct wring_findings){ 0 };
+	*ret = (struct wring_findings) { 0 };
 	st->doing = "reading findings";
-	r = COLLECT(st, wring_db_query(st, err, "SELECT detector, class, verdict, value, \"limit\", unit, evidence, link "
-				       "FROM finding WHERE run = ? ORDER BY seq", "i", run), ret, fill_finding, err);
+	r = COLLECT(
+		st,
+		wring_db_query(
+			st, err,
+			"SELECT detector, class, verdict, value, \"limit\", unit, evidence, link "
+			"FROM finding WHERE run = ? ORDER BY seq",
+			"i", run),
+		ret, fill_finding, err);
 	if (r < 0)
 		wring_findings_done(ret);
 	return r;
@@ -636,5 +721,5 @@ void wring_findings_done(struct wring_findings *f)
 		free((char *)f->rows[i].link);
 	}
 	free(f->rows);
-	*f = (struct wring_findings){ 0 };
+	*f = (struct wring_findings) { 0 };
 }

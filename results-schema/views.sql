@@ -48,8 +48,7 @@ FROM run r CROSS JOIN source s ON s.run = r.id CROSS JOIN segment g ON g.source 
 
 -- One row a value. Give it a run, a sampler and a key where you can.
 CREATE VIEW sample AS
-SELECT r.id AS run, r.scenario, s.sampler, s.subject, k.name AS key, (j.value ->> 0) / 1e9 AS t_s,
-	j.value ->> 1 AS value
+SELECT r.id AS run, r.scenario, s.sampler, s.subject, k.name AS key, j.key / 1e9 AS t_s, j.value
 FROM run r CROSS JOIN source s ON s.run = r.id CROSS JOIN segment g ON g.source = s.id
 	CROSS JOIN keyset_key p ON p.keyset = g.keyset CROSS JOIN key k ON k.id = p.key
 	CROSS JOIN json_each(g.base, '$[' || p.pos || ']') b CROSS JOIN chunk c ON c.segment = g.id

@@ -15,8 +15,8 @@ static const char version[] = PACKAGE_VERSION;
 static const char version[] = "0.1.0"; /* in a build without configure */
 #endif
 
-/* All that jansson is handed may be NULL for want of memory; json_*_new functions pass that on, and the
- * document as a whole is checked once. */
+/* All that jansson is handed may be NULL for want of memory; json_*_new functions pass that on, and
+ * the document as a whole is checked once. */
 static json_t *text(const char *s)
 {
 	_cleanup_free_ char *clean = wring_text_clean(s, false);
@@ -24,8 +24,8 @@ static json_t *text(const char *s)
 	return clean ? json_string(clean) : NULL;
 }
 
-/* Whole numbers without a point: they are exact up to 2^53. JSON has no NaN and no infinity, and the
- * document knows no null here: 0, as wring_finding() stores it. */
+/* Whole numbers without a point: they are exact up to 2^53. JSON has no NaN and no infinity, and
+ * the document knows no null here: 0, as wring_finding() stores it. */
 static json_t *number(double v)
 {
 	if (!isfinite(v))
@@ -61,7 +61,8 @@ static json_t *kernel(const struct wring_run_row *r)
 }
 
 /* The fingerprint, without what is long (the topology) or said elsewhere (the release). */
-static json_t *machine(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+static json_t *machine(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err,
+		       int *error)
 {
 	struct wring_pairs facts = { 0 };
 	json_t *o = json_object();
@@ -70,7 +71,9 @@ static json_t *machine(struct wring_store *st, const struct wring_run_row *r, st
 	*error = wring_store_facts(st, r->boot, &facts, err);
 	ok = !*error && set_text(o, "accel", r->accel) && set_text(o, "vm", r->vm);
 	for (size_t i = 0; ok && i < facts.n; i++)
-		if (strcmp(facts.rows[i].key, "topology.xml") && strcmp(facts.rows[i].key, "kernel.release"))
+		if (strcmp(facts.rows[i].key, "topology.xml") && strcmp(facts.rows[i].key, "kernel."
+											   "releas"
+											   "e"))
 			ok = set_text(o, facts.rows[i].key, facts.rows[i].value);
 	wring_pairs_done(&facts);
 	if (ok)
@@ -83,14 +86,16 @@ static json_t *metric(const struct wring_metric_row *m)
 {
 	json_t *o = json_object();
 
-	if (set(o, "name", text(m->name)) && set(o, "unit", text(m->unit)) && set(o, "value", number(m->value)) &&
-	    set(o, "better", text(m->better)) && set(o, "tier", text(m->tier)))
+	if (set(o, "name", text(m->name)) && set(o, "unit", text(m->unit)) &&
+	    set(o, "value", number(m->value)) && set(o, "better", text(m->better)) &&
+	    set(o, "tier", text(m->tier)))
 		return o;
 	json_decref(o);
 	return NULL;
 }
 
-static json_t *metrics(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+static json_t *metrics(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err,
+		       int *error)
 {
 	struct wring_metrics m = { 0 };
 	json_t *a = json_array();
@@ -124,7 +129,8 @@ static json_t *finding(const struct wring_finding_row *f)
 	return NULL;
 }
 
-static json_t *findings(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+static json_t *findings(struct wring_store *st, const struct wring_run_row *r,
+			struct wring_err *err, int *error)
 {
 	struct wring_findings f = { 0 };
 	json_t *a = json_array();
@@ -141,16 +147,21 @@ static json_t *findings(struct wring_store *st, const struct wring_run_row *r, s
 	return NULL;
 }
 
-static json_t *run(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err, int *error)
+static json_t *run(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err,
+		   int *error)
 {
 	json_t *o = json_object();
 	bool ok = set(o, "id", text(r->uuid)) && set(o, "scenario", text(r->scenario)) &&
-		  set(o, "label", text(r->label)) && set(o, "arm", r->arm ? text(r->arm) : json_null()) &&
+		  set(o, "label", text(r->label)) &&
+		  set(o, "arm", r->arm ? text(r->arm) : json_null()) &&
 		  set(o, "where", text(r->where)) && set(o, "outcome", text(r->outcome)) &&
 		  set(o, "reason", text(r->reason)) && set(o, "kernel", kernel(r)) &&
-		  set(o, "machine", machine(st, r, err, error)) && set(o, "started", text(r->started)) &&
-		  set(o, "duration_s", number(r->duration_s)) && set(o, "seed", json_integer(r->seed)) &&
-		  set(o, "metrics", metrics(st, r, err, error)) && set(o, "findings", findings(st, r, err, error));
+		  set(o, "machine", machine(st, r, err, error)) &&
+		  set(o, "started", text(r->started)) &&
+		  set(o, "duration_s", number(r->duration_s)) &&
+		  set(o, "seed", json_integer(r->seed)) &&
+		  set(o, "metrics", metrics(st, r, err, error)) &&
+		  set(o, "findings", findings(st, r, err, error));
 
 	if (ok)
 		return o;
@@ -158,7 +169,8 @@ static json_t *run(struct wring_store *st, const struct wring_run_row *r, struct
 	return NULL;
 }
 
-int wring_export_json(struct wring_store *st, const struct wring_runs *list, FILE *out, struct wring_err *err)
+int wring_export_json(struct wring_store *st, const struct wring_runs *list, FILE *out,
+		      struct wring_err *err)
 {
 	json_t *doc = json_object(), *runs = json_array();
 	bool ok = set(doc, "schema", json_integer(1)) && set(doc, "wring", json_string(version));
@@ -171,8 +183,8 @@ int wring_export_json(struct wring_store *st, const struct wring_runs *list, FIL
 	if (!ok && !r)
 		r = wring_err_set(err, -ENOMEM, "export: out of memory");
 	/* 15 digits: 0.1 stays 0.1 */
-	if (!r && (json_dumpf(doc, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) || fputc('\n', out) == EOF ||
-		   fflush(out)))
+	if (!r && (json_dumpf(doc, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) ||
+		   fputc('\n', out) == EOF || fflush(out)))
 		r = wring_err_set(err, -EIO, "export: writing failed: %s", strerror(errno));
 	json_decref(runs);
 	json_decref(doc);

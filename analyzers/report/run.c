@@ -10,11 +10,21 @@
 
 static void head(const struct wring_run_row *run, FILE *out)
 {
-	const struct { const char *name, *value; } rows[] = {
-		{ "scenario", run->scenario }, { "outcome", run->outcome }, { "reason", run->reason },
-		{ "id", run->uuid }, { "label", run->label }, { "arm", run->arm }, { "started", run->started },
-		{ "where", run->where }, { "kernel", run->release }, { "command line", run->append },
-		{ "kernel sha256", run->kernel_sha256 }, { "accel", run->accel }, { "machine", run->vm },
+	const struct { const char *name, *value;
+	} rows[] = {
+		{ "scenario", run->scenario },
+		{ "outcome", run->outcome },
+		{ "reason", run->reason },
+		{ "id", run->uuid },
+		{ "label", run->label },
+		{ "arm", run->arm },
+		{ "started", run->started },
+		{ "where", run->where },
+		{ "kernel", run->release },
+		{ "command line", run->append },
+		{ "kernel sha256", run->kernel_sha256 },
+		{ "accel", run->accel },
+		{ "machine", run->vm },
 	};
 
 	fprintf(out, "run %lld\n", (long long)run->id);
@@ -24,10 +34,12 @@ static void head(const struct wring_run_row *run, FILE *out)
 		if (clean && *clean)
 			fprintf(out, "  %-14s %s\n", rows[i].name, clean);
 	}
-	fprintf(out, "  %-14s %.1f s\n  %-14s %lld\n", "duration", run->duration_s, "seed", (long long)run->seed);
+	fprintf(out, "  %-14s %.1f s\n  %-14s %lld\n", "duration", run->duration_s, "seed",
+		(long long)run->seed);
 }
 
-static int facts(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err)
+static int facts(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+		 struct wring_err *err)
 {
 	static const char *const headings[] = { "FACT", "VALUE" };
 	struct wring_pairs p = { 0 };
@@ -43,7 +55,9 @@ static int facts(struct wring_store *st, const struct wring_run_row *run, FILE *
 	r = t ? 0 : -ENOMEM;
 	for (size_t i = 0; !r && i < p.n; i++) {
 		/* pages of XML help nobody here */
-		const char *cells[] = { p.rows[i].key, strcmp(p.rows[i].key, "topology.xml") ? p.rows[i].value : "(stored)" };
+		const char *cells[] = { p.rows[i].key, strcmp(p.rows[i].key, "topology.xml")
+							       ? p.rows[i].value
+							       : "(stored)" };
 
 		r = wring_table_row(t, cells, WRING_ARRAY_SIZE(cells));
 	}
@@ -53,7 +67,8 @@ static int facts(struct wring_store *st, const struct wring_run_row *run, FILE *
 	return r ? wring_err_set(err, r, "printing facts: %s", strerror(-r)) : 0;
 }
 
-static int metrics(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err)
+static int metrics(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+		   struct wring_err *err)
 {
 	static const char *const headings[] = { "METRIC", "VALUE", "BETTER", "TIER" };
 	struct wring_metrics m = { 0 };
@@ -71,7 +86,10 @@ static int metrics(struct wring_store *st, const struct wring_run_row *run, FILE
 		const struct wring_metric_row *row = &m.rows[i];
 		char value[48];
 		const char *cells[] = {
-			row->name, wring_text_value(row->value, row->unit, value, sizeof(value)), row->better, row->tier,
+			row->name,
+			wring_text_value(row->value, row->unit, value, sizeof(value)),
+			row->better,
+			row->tier,
 		};
 
 		r = wring_table_row(t, cells, WRING_ARRAY_SIZE(cells));
@@ -82,7 +100,8 @@ static int metrics(struct wring_store *st, const struct wring_run_row *run, FILE
 	return r ? wring_err_set(err, r, "printing metrics: %s", strerror(-r)) : 0;
 }
 
-static int findings(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err)
+static int findings(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+		    struct wring_err *err)
 {
 	struct wring_findings f = { 0 };
 	int r = wring_store_findings(st, run->id, &f, err);
@@ -95,7 +114,8 @@ static int findings(struct wring_store *st, const struct wring_run_row *run, FIL
 	return r;
 }
 
-static int events(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err)
+static int events(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+		  struct wring_err *err)
 {
 	static const char *const headings[] = { "SECONDS", "EVENT", "OF", "TEXT" };
 	struct wring_events e = { 0 };
@@ -114,7 +134,8 @@ static int events(struct wring_store *st, const struct wring_run_row *run, FILE 
 		const char *cells[] = { when, e.rows[i].kind, e.rows[i].subject, e.rows[i].text };
 
 		/* since the run's first event: nobody knows when the machine booted */
-		snprintf(when, sizeof(when), "%.3f", (double)(e.rows[i].t_ns - e.rows[0].t_ns) / 1e9);
+		snprintf(when, sizeof(when), "%.3f",
+			 (double)(e.rows[i].t_ns - e.rows[0].t_ns) / 1e9);
 		r = wring_table_row(t, cells, WRING_ARRAY_SIZE(cells));
 	}
 	if (t)
@@ -123,7 +144,8 @@ static int events(struct wring_store *st, const struct wring_run_row *run, FILE 
 	return r ? wring_err_set(err, r, "printing events: %s", strerror(-r)) : 0;
 }
 
-int wring_report_run(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err)
+int wring_report_run(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+		     struct wring_err *err)
 {
 	int r;
 

@@ -62,7 +62,8 @@ static int add_run(struct libscols_table *t, const struct wring_run_row *run)
 
 void wring_table_finding(FILE *out, const struct wring_finding_row *f)
 {
-	_cleanup_free_ char *name = wring_text_clean(f->detector, true), *cls = wring_text_clean(f->class, true);
+	_cleanup_free_ char *name = wring_text_clean(f->detector, true),
+			    *cls = wring_text_clean(f->class, true);
 	_cleanup_free_ char *unit = wring_text_clean(f->unit, true);
 	char value[48], limit[48];
 
@@ -74,7 +75,8 @@ void wring_table_finding(FILE *out, const struct wring_finding_row *f)
 		wring_text_wrap(out, f->link, 4, wring_text_columns(out));
 }
 
-static int list_findings(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err)
+static int list_findings(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+			 struct wring_err *err)
 {
 	_cleanup_free_ char *name = wring_text_clean(run->scenario, true);
 	struct wring_findings f = { 0 };
@@ -92,7 +94,8 @@ static int list_findings(struct wring_store *st, const struct wring_run_row *run
 	return r;
 }
 
-int wring_report_table(struct wring_store *st, const struct wring_runs *runs, FILE *out, struct wring_err *err)
+int wring_report_table(struct wring_store *st, const struct wring_runs *runs, FILE *out,
+		       struct wring_err *err)
 {
 	static const char *const headings[] = { "SCENARIO", "OUTCOME", "WHY" };
 	struct libscols_table *t = wring_table_new(out, headings, WRING_ARRAY_SIZE(headings));

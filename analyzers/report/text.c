@@ -14,7 +14,12 @@ enum { DEFAULT_COLUMNS = 100, MIN_COLUMNS = 40 };
 /* Length of the UTF-8 sequence at s, 0 when it is none. The terminating NUL ends any sequence. */
 static size_t utf8_len(const unsigned char *s)
 {
-	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	size_t n = *s < 0x80   ? 1
+		   : *s < 0xc2 ? 0
+		   : *s < 0xe0 ? 2
+		   : *s < 0xf0 ? 3
+		   : *s < 0xf5 ? 4
+			       : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -98,7 +103,8 @@ const char *wring_text_value(double value, const char *unit, char *buf, size_t s
 	char number[16];
 
 	if (!strcmp(unit, "bytes") && value >= 0 && value < 9e18)
-		snprintf(buf, size, "%s", wring_format_size((uint64_t)value, number, sizeof(number)));
+		snprintf(buf, size, "%s",
+			 wring_format_size((uint64_t)value, number, sizeof(number)));
 	else if (fabs(value) < 1e15 && value == floor(value))
 		snprintf(buf, size, "%.0f%s%s", value, *unit ? " " : "", unit);
 	else

@@ -27,7 +27,7 @@ static void poly_mul(uint64_t *c, size_t *degree, size_t k)
 	*degree += k - 1;
 }
 
-/* The inverse of poly_mul(), which leaves no remainder here: multiply by 1 - q, divide by 1 - q^k. */
+/* The inverse of poly_mul(), without remainder here: multiply by 1 - q, divide by 1 - q^k. */
 static void poly_div(uint64_t *c, size_t *degree, size_t k)
 {
 	for (size_t i = *degree; i > 0; i--)

@@ -11,13 +11,14 @@ struct wring_mk {
 	double p_up;  /* P(S >= s) under no trend: small for a rising series */
 	bool exact;   /* p_up is exact, else by the normal approximation */
 };
-/* Exact up to WRING_MK_EXACT values, ties included (the distribution of inversions of a multiset). */
+/* Exact up to WRING_MK_EXACT values, ties included (inversions of a multiset). */
 enum { WRING_MK_EXACT = 20 };
 struct wring_mk wring_mann_kendall(const double *y, size_t n);
 
 struct wring_theil {
 	double slope; /* median of all pairwise slopes */
-	double lower, upper; /* two-sided bounds; infinite where n is too small for the confidence */
+	double lower,
+		upper; /* two-sided bounds; infinite where n is too small for the confidence */
 };
 /* x may be NULL for 0, 1, 2, ...; confidence as 0.99. Returns 0, -ENOMEM, or -EINVAL when there are
  * no two different x. */

@@ -78,6 +78,8 @@ int wring_scratch_new(struct wring_session *s, struct wring_err *err);
 void wring_scratch_free(struct wring_session *s);
 /* Directory of a mount by name, or of the first mount, or the agent's own tmpfs when the scenario has none. */
 const char *wring_scratch_dir(const struct wring_session *s, const char *mount);
+/* sync(2), and an empty journal on the scenario's own filesystems. */
+void wring_scratch_quiesce(struct wring_session *s);
 int wring_scratch_remount(struct wring_session *s, const char *mount, struct wring_err *err);
 
 /* The guest's swap disk; on a host, the swap that is on already. */

@@ -395,7 +395,7 @@ int wring_group_create(struct wring_tree *t, const char *group, struct wring_err
 	if (r)
 		cgroup_error(r, "creation", group, err);
 	cgroup_free(&cg);
-	return r ? err->code : 0;
+	return r ? -EIO : 0;
 }
 
 int wring_group_set(struct wring_tree *t, const char *group, const char *file, const char *value, struct wring_err *err)

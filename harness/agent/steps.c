@@ -208,14 +208,30 @@ static int squeeze(struct wring_session *s, const char *group, const char *subje
 	return 0;
 }
 
+/* The writeback structure of a removed cgroup (cgwb) keeps its memcg for as long as inodes are attached to it. Those are moved
+ * away when the memcg goes offline, but not while they are dirty: then only when the *next* memcg goes offline
+ * (cleanup_offline_cgwbs_workfn() in mm/backing-dev.c). After a sync, a cgroup that comes and goes is that next one. */
+static void nudge_writeback(struct wring_session *s)
+{
+	_cleanup_free_ char *group = wring_strf("%s/nudge", s->scenario->name);
+
+	if (group && !wring_group_create(s->agent->tree, group, NULL))
+		wring_group_remove(s->agent->tree, group, deadline(WRING_NSEC_PER_SEC), NULL);
+}
+
 /* Two flush periods are the deadline for the last references to go; an empty list of the dying ends the wait. */
 static void wait_dying(struct wring_session *s, const char *group)
 {
-	int64_t until = deadline(2 * FLUSH_NS);
+	int64_t until = deadline(2 * FLUSH_NS), nudge = 0;
 
 	while (wring_now_ns() < until && !s->aborted &&
-	       wring_group_read_key(s->agent->tree, group, "cgroup.stat", "nr_dying_descendants") > 0)
+	       wring_group_read_key(s->agent->tree, group, "cgroup.stat", "nr_dying_descendants") > 0) {
+		if (wring_now_ns() > nudge) {
+			nudge_writeback(s);
+			nudge = deadline(WRING_NSEC_PER_SEC);
+		}
 		nap(10 * WRING_NSEC_PER_MSEC);
+	}
 }
 
 static int drain_one(void *arg, const char *group, const char *subject, struct wring_err *err)
@@ -223,7 +239,7 @@ static int drain_one(void *arg, const char *group, const char *subject, struct w
 	struct wring_session *s = arg;
 	int r;
 
-	sync();
+	wring_scratch_quiesce(s);
 	r = squeeze(s, group, subject);
 	if (r)
 		return wring_err_set(err, r, "draining cgroup %s through memory.reclaim: %s", subject, strerror(-r));
@@ -284,7 +300,6 @@ static int step_aftermath(struct wring_session *s, const struct wring_step *st, 
 	wring_sampling_mark(s, "after-load");
 	wring_rcu_barrier();
 	wring_sampling_mark(s, "after-barrier");
-	sync();
 	r = wring_session_each_dir(s, st->args[0], drain_one, s, err);
 	wring_sampling_mark(s, "after-reclaim");
 	for (size_t i = 0; i < s->scenario->n_mounts && !r; i++)

@@ -141,8 +141,8 @@ static int add_depends(struct closure *c, const char *depends, const char *neede
 	return r;
 }
 
-/* Modules are unpacked here: the guest's first seconds are then not spent in xz (1.1 s for xfs under TCG), and a kernel
- * without MODULE_DECOMPRESS can load them, too. The signature at the end survives. */
+/* Modules are unpacked here and not by the guest, which is slower at it under TCG and may lack MODULE_DECOMPRESS.
+ * The signature at the end survives. */
 static int unpack(const char *path, void **data, size_t *len, struct wring_err *err)
 {
 	void *plain;

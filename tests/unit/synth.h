@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Small stores out of thin air, written through the store's own interface. Times are in milliseconds. */
+/* Small stores out of thin air, written through the store's own interface. Times are in
+ * milliseconds. */
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,8 +42,13 @@ static inline void synth_open(struct synth *s, const char *where)
 {
 	static int n;
 	struct wring_boot_meta m = {
-		.uuid = "boot-1", .where = where, .started = "2025-01-01T00:00:00.000Z", .append = "quiet",
-		.kernel_sha256 = "", .accel = "tcg", .vm = "cpus=4 nodes=2 memory=2G",
+		.uuid = "boot-1",
+		.where = where,
+		.started = "2025-01-01T00:00:00.000Z",
+		.append = "quiet",
+		.kernel_sha256 = "",
+		.accel = "tcg",
+		.vm = "cpus=4 nodes=2 memory=2G",
 	};
 
 	memset(s, 0, sizeof(*s));
@@ -62,8 +68,12 @@ static inline void synth_run(struct synth *s, const char *scenario, const char *
 	static int n;
 	char uuid[32];
 	struct wring_run_meta m = {
-		.uuid = uuid, .scenario = scenario, .label = "test", .started = "2025-01-01T00:00:01.000Z",
-		.plan = plan, .seed = 7,
+		.uuid = uuid,
+		.scenario = scenario,
+		.label = "test",
+		.started = "2025-01-01T00:00:01.000Z",
+		.plan = plan,
+		.seed = 7,
 	};
 
 	snprintf(uuid, sizeof(uuid), "run-%d", n++);
@@ -72,8 +82,8 @@ static inline void synth_run(struct synth *s, const char *scenario, const char *
 }
 
 /* keys: "anon file +pgfault": + is a counter. path: of the file, or "". Returns a handle. */
-static inline size_t synth_source(struct synth *s, const char *sampler, const char *subject, const char *path,
-				  const char *keys)
+static inline size_t synth_source(struct synth *s, const char *sampler, const char *subject,
+				  const char *path, const char *keys)
 {
 	struct wring_key k[32];
 	char buf[512], *save = NULL;
@@ -102,7 +112,8 @@ static inline void synth_sample(struct synth *s, size_t src, int64_t t_ms, ...)
 	for (size_t i = 0; i < s->sources[src].n; i++)
 		v[i] = va_arg(ap, int64_t);
 	va_end(ap);
-	OK(s, wring_store_sample(s->st, s->run, (int64_t)src, t_ms * MS, 1000, v, s->sources[src].n, &s->err));
+	OK(s, wring_store_sample(s->st, s->run, (int64_t)src, t_ms * MS, 1000, v, s->sources[src].n,
+				 &s->err));
 }
 
 static inline void synth_event(struct synth *s, int64_t t_ms, const char *kind, const char *subject,
@@ -141,7 +152,8 @@ static inline void synth_judge(struct synth *s, const char *detector)
 	OK(s, wring_store_commit(s->st, &s->err));
 	snprintf(id, sizeof(id), "%lld", (long long)s->run);
 	OK(s, wring_store_runs(s->st, id, &s->rows, &s->err));
-	OK(s, wring_scenario_parse("test.ini", s->rows.rows[0].plan, NULL, 0, &s->scenario, &s->err));
+	OK(s,
+	   wring_scenario_parse("test.ini", s->rows.rows[0].plan, NULL, 0, &s->scenario, &s->err));
 	OK(s, wring_view_init(&s->v, s->st, &s->rows.rows[0], s->scenario, &s->err));
 	all = wring_detectors(&n);
 	for (i = 0; i < n && strcmp(all[i]->name, detector); i++)
@@ -180,8 +192,8 @@ static inline void synth_dump(const struct synth *s)
 	for (size_t i = 0; i < s->v.results->n_findings; i++) {
 		const struct wring_finding_row *f = &s->v.results->findings[i];
 
-		print_message("%s/%s %s %g %g %s: %s\n", f->detector, f->class, f->verdict, f->value, f->limit,
-			      f->unit, f->evidence);
+		print_message("%s/%s %s %g %g %s: %s\n", f->detector, f->class, f->verdict,
+			      f->value, f->limit, f->unit, f->evidence);
 	}
 }
 

@@ -39,18 +39,21 @@ static void order_with(double *y, size_t n, long s)
  * 1975 table 1), as reprinted in EPA QA/G-9 table A-11: probability that S is at least as large. */
 static void test_mk_table(void **state)
 {
-	static const struct { size_t n; long s; double p, within; } table[] = {
-		{ 4, 0, .625, 5e-4 }, { 4, 2, .375, 5e-4 }, { 4, 4, .167, 5e-4 }, { 4, 6, .042, 5e-4 },
-		{ 5, 0, .592, 5e-4 }, { 5, 2, .408, 5e-4 }, { 5, 4, .242, 5e-4 }, { 5, 6, .117, 5e-4 },
-		{ 5, 8, .042, 5e-4 }, { 5, 10, .0083, 5e-5 },
-		{ 6, 1, .500, 5e-4 }, { 6, 3, .360, 5e-4 }, { 6, 5, .235, 5e-4 }, { 6, 7, .136, 5e-4 },
-		{ 6, 9, .068, 5e-4 }, { 6, 11, .028, 5e-4 }, { 6, 13, .0083, 5e-5 }, { 6, 15, .0014, 5e-5 },
-		{ 7, 1, .500, 5e-4 }, { 7, 3, .386, 5e-4 }, { 7, 9, .119, 5e-4 }, { 7, 15, .015, 5e-4 },
-		{ 7, 17, .0054, 5e-5 }, { 7, 19, .0014, 5e-5 }, { 7, 21, .00020, 5e-6 },
-		{ 8, 0, .548, 5e-4 }, { 8, 8, .199, 5e-4 }, { 8, 16, .031, 5e-4 }, { 8, 20, .0071, 5e-5 },
-		{ 8, 22, .0028, 5e-5 }, { 8, 24, .00087, 5e-6 }, { 8, 26, .00019, 1e-5 },
-		{ 9, 0, .540, 5e-4 }, { 9, 16, .060, 5e-4 }, { 9, 20, .022, 5e-4 },
-		{ 10, 1, .500, 5e-4 }, { 10, 15, .108, 5e-4 }, { 10, 21, .036, 5e-4 }, { 10, 27, .0083, 5e-5 },
+	static const struct { size_t n; long s; double p, within;
+	} table[] = {
+		{ 4, 0, .625, 5e-4 },	 { 4, 2, .375, 5e-4 },	  { 4, 4, .167, 5e-4 },
+		{ 4, 6, .042, 5e-4 },	 { 5, 0, .592, 5e-4 },	  { 5, 2, .408, 5e-4 },
+		{ 5, 4, .242, 5e-4 },	 { 5, 6, .117, 5e-4 },	  { 5, 8, .042, 5e-4 },
+		{ 5, 10, .0083, 5e-5 },	 { 6, 1, .500, 5e-4 },	  { 6, 3, .360, 5e-4 },
+		{ 6, 5, .235, 5e-4 },	 { 6, 7, .136, 5e-4 },	  { 6, 9, .068, 5e-4 },
+		{ 6, 11, .028, 5e-4 },	 { 6, 13, .0083, 5e-5 },  { 6, 15, .0014, 5e-5 },
+		{ 7, 1, .500, 5e-4 },	 { 7, 3, .386, 5e-4 },	  { 7, 9, .119, 5e-4 },
+		{ 7, 15, .015, 5e-4 },	 { 7, 17, .0054, 5e-5 },  { 7, 19, .0014, 5e-5 },
+		{ 7, 21, .00020, 5e-6 }, { 8, 0, .548, 5e-4 },	  { 8, 8, .199, 5e-4 },
+		{ 8, 16, .031, 5e-4 },	 { 8, 20, .0071, 5e-5 },  { 8, 22, .0028, 5e-5 },
+		{ 8, 24, .00087, 5e-6 }, { 8, 26, .00019, 1e-5 }, { 9, 0, .540, 5e-4 },
+		{ 9, 16, .060, 5e-4 },	 { 9, 20, .022, 5e-4 },	  { 10, 1, .500, 5e-4 },
+		{ 10, 15, .108, 5e-4 },	 { 10, 21, .036, 5e-4 },  { 10, 27, .0083, 5e-5 },
 	};
 
 	(void)state;
@@ -66,8 +69,8 @@ static void test_mk_table(void **state)
 	}
 }
 
-/* Critical values of S (help.earthsoft.com, EQuIS Mann-Kendall calculations, small sample method): the
- * smallest S that reaches 99 % confidence in a one-sided test. */
+/* Critical values of S (help.earthsoft.com, EQuIS Mann-Kendall calculations, small sample method):
+ * the smallest S that reaches 99 % confidence in a one-sided test. */
 static void test_mk_critical(void **state)
 {
 	static const struct { size_t n; long s; } critical[] = {
@@ -85,8 +88,9 @@ static void test_mk_critical(void **state)
 	}
 }
 
-/* Hunter L and canned tuna, Hollander and Wolfe 1973 p. 187, as in R's ?cor.test: T = 26 of 36, exact one-sided
- * p = 0.05972, tau = 0.4444 (tests/Examples/stats-Ex.Rout.save). y in the order of x. */
+/* Hunter L and canned tuna, Hollander and Wolfe 1973 p. 187, as in R's ?cor.test: T = 26 of 36,
+ * exact one-sided p = 0.05972, tau = 0.4444 (tests/Examples/stats-Ex.Rout.save). y in the order of
+ * x. */
 static void test_mk_hunter(void **state)
 {
 	static const double x[] = { 44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1 };
@@ -109,7 +113,8 @@ static void test_mk_hunter(void **state)
 }
 
 /* mathcs.holycross.edu/~little/Montserrat/MannKendallByHand.txt: 14 values, one tie: S = 54,
- * V = 14*13*33/18 - 2*1*9/18, Z = 2.9058, and by the normal table p about .0018 (what is exact is smaller). */
+ * V = 14*13*33/18 - 2*1*9/18, Z = 2.9058, and by the normal table p about .0018 (what is exact is
+ * smaller). */
 static void test_mk_by_hand(void **state)
 {
 	static const double y[] = {
@@ -140,8 +145,10 @@ static void test_mk_declining(void **state)
 /* All orders of a small multiset, counted one by one: what the q-multinomial has to give. */
 static void test_mk_ties_by_enumeration(void **state)
 {
-	static const int perms[6][4] = { /* of the multiset 1 1 2 2 */
-		{ 1, 1, 2, 2 }, { 1, 2, 1, 2 }, { 1, 2, 2, 1 }, { 2, 1, 1, 2 }, { 2, 1, 2, 1 }, { 2, 2, 1, 1 },
+	static const int perms[6][4] = {
+		/* of the multiset 1 1 2 2 */
+		{ 1, 1, 2, 2 }, { 1, 2, 1, 2 }, { 1, 2, 2, 1 },
+		{ 2, 1, 1, 2 }, { 2, 1, 2, 1 }, { 2, 2, 1, 1 },
 	};
 
 	(void)state;
@@ -168,7 +175,7 @@ static void test_mk_flat(void **state)
 
 	(void)state;
 	near(wring_mann_kendall(y, 8).p_up, 1, 0);
-	near(wring_mann_kendall(y, 25).p_up, 0.5, 0.5);
+	near(wring_mann_kendall(y, 25).p_up, 0.5, 1e-12);
 	near(wring_mann_kendall(y, 1).p_up, 1, 0);
 	near(wring_mann_kendall(y, 0).p_up, 1, 0);
 }
