@@ -345,6 +345,19 @@ static size_t report(struct wring_view *v, const struct found f[N_INCIDENTS],
 	return n;
 }
 
+/* A guest that never got to the run was not judged: what kills it before is a matter of the set-up
+ * (a KVM that cannot boot it, an initramfs it does not like), and the run stays broken. */
+static void report_nothing(struct wring_view *v, size_t n_log, size_t n_console, size_t legal)
+{
+	if (!wring_view_events(v)->n)
+		wring_finding(v, NAME, "unheard", WRING_INCONCLUSIVE, 0, 0, "lines",
+			      "the run has no events: it never began, and the log is not its own");
+	else
+		wring_finding(v, NAME, "clean", WRING_PASS, 0, 0, "lines",
+			      "nothing to worry about in %zu lines of the kernel log and %zu of "
+			      "the console; %zu legal allocation failures", n_log, n_console, legal);
+}
+
 static int judge(struct wring_view *v, struct wring_err *err)
 {
 	struct lines log = { 0 }, console = { 0 };
@@ -364,10 +377,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		scan(&console, &log, f, &legal);
 		judge_guest(v, &console, f, starved);
 		if (!report(v, f, starved) && !guest_event(v, "panic") && !guest_event(v, "hang"))
-			wring_finding(v, NAME, "clean", WRING_PASS, 0, 0, "lines",
-				      "nothing to worry about in %zu lines of the kernel log and "
-				      "%zu of the console; %zu legal allocation failures",
-				      log.n, console.n, legal);
+			report_nothing(v, log.n, console.n, legal);
 		wring_metric(v, "alloc_failures", "count", (double)(legal + f[ALLOC_FAILURE].n),
 			     "lower", "info");
 	}

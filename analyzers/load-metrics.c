@@ -33,7 +33,7 @@ static void metrics_of(struct wring_view *v, const char *load, int64_t *total)
 		return;
 	if (!wring_view_max(v, "load", load, "ops", INT64_MIN, INT64_MAX, &n)) {
 		*total += n;
-		if (busy > 0 && v->scenario->n_loads > 1)
+		if (n && busy > 0 && v->scenario->n_loads > 1)
 			wring_metric(v, rate, "1/s", (double)n / busy, "higher", "secondary");
 	}
 	if (!wring_view_max(v, "load", load, "errors", INT64_MIN, INT64_MAX, &n))

@@ -129,7 +129,7 @@ void wring_learn_slabinfo(struct wring_layout *l, const char *text, size_t len, 
 		for (size_t i = at + name; i < end && column < sizeof(columns) / sizeof(columns[0]); i++) {
 			char key[128];
 
-			if (text[i - 1] != ' ' || !isdigit((unsigned char)text[i]))
+			if (i == at || text[i - 1] != ' ' || !isdigit((unsigned char)text[i]))
 				continue;
 			snprintf(key, sizeof(key), "%.*s.%s", (int)name, text + at, columns[column] ? columns[column] : "");
 			wring_layout_field(l, i, columns[column] ? key : NULL, strlen(key));

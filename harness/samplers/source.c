@@ -47,7 +47,7 @@ void wring_layout_field(struct wring_layout *l, size_t at, const char *key, size
 	size_t blank = at, end = number_end(l->text, l->len, at);
 	struct wring_field *f;
 
-	if (at < l->last_end || end >= l->len || !isdigit((unsigned char)l->text[end - 1]))
+	if (at < l->last_end || end == at || end >= l->len || !isdigit((unsigned char)l->text[end - 1]))
 		return;
 	if (s->n_fields == s->max_fields || (key && !keep_key(s, key, key_len))) {
 		l->full = true;
@@ -102,6 +102,7 @@ static ssize_t read_all(const struct wring_file *f, char *buf, size_t size)
 static int relearn(struct wring_source *s)
 {
 	s->n = s->n_fields = s->keys_len = 0;
+	s->stale = true; /* until all files are learned: half a layout must not be read by */
 	for (size_t i = 0; i < s->n_files; i++) {
 		ssize_t len = read_all(&s->files[i], s->buf, s->buf_size);
 		int r = len < 0 ? (int)len : learn(s, &s->files[i], s->buf, len);
@@ -112,8 +113,22 @@ static int relearn(struct wring_source *s)
 		s->files[i].text_len = len;
 	}
 	memset(s->prev, 0, sizeof(*s->prev) * s->max_fields);
+	s->stale = false;
 	s->fresh = true;
 	return 0;
+}
+
+/* What stands behind the last number, to the end of the file: a line more, or a file that was empty at first. */
+static int verify_rest(struct wring_source *s, const struct wring_file *f, size_t at, size_t len, size_t tmpl)
+{
+	ssize_t n;
+
+	while ((n = read_more(f, s->buf, s->buf_size, len)) > 0)
+		len += n;
+	if (n < 0)
+		return (int)n;
+	s->last_len = len;
+	return len - at == f->text_len - tmpl && !memcmp(s->buf + at, f->text + tmpl, len - at) ? 0 : -ESTALE;
 }
 
 /* One file by position. Returns 0, -ESTALE when the text is not as learned, or -errno. */
@@ -156,18 +171,18 @@ static int read_file(struct wring_source *s, const struct wring_file *f, bool ve
 			tmpl = number_end(f->text, f->text_len, tmpl);
 		}
 		if (fd->out >= 0)
-			s->values[fd->out] = neg ? -(int64_t)v : (int64_t)v;
+			s->values[fd->out] = (int64_t)(neg ? 0 - v : v);
 		at = end;
 		fd++;
 	}
 	s->last_len = len;
-	return 0;
+	return verify ? verify_rest(s, f, at, len, tmpl) : 0;
 }
 
 int wring_source_read(struct wring_source *s)
 {
 	bool verify = s->sampler->costly || s->reads % VERIFY_EVERY == 0;
-	int r = 0;
+	int r = s->stale ? -ESTALE : 0;
 
 	s->reads++;
 	if (s->sampler->scope == WRING_PER_LOAD)
@@ -210,12 +225,13 @@ static int open_file(struct wring_source *s, int dirfd, const char *path, char *
 	return 0;
 }
 
-/* Twice what was seen at first: caches appear and numbers grow, and nothing may be allocated later. */
+/* Twice what was seen at first: caches appear and numbers grow, and nothing may be allocated later. The names of keys take
+ * more than the text where a line has many numbers: "pgpromote_success N0=0 N1=0 ..." is up to 7 times as long in keys. */
 static int allocate(struct wring_source *s, size_t len)
 {
 	s->buf_size = 2 * len + 4096;
 	s->max_fields = len / 4 + 64;
-	s->keys_size = s->buf_size;
+	s->keys_size = (s->sampler->learn == wring_learn_numa ? 8 : 2) * len + 4096;
 	s->buf = calloc(1, s->buf_size);
 	s->keys = malloc(s->keys_size);
 	s->fields = calloc(s->max_fields, sizeof(*s->fields));

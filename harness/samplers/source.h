@@ -36,6 +36,7 @@ struct wring_source {
 	int64_t interval_ns, due_ns;
 	const void *data;       /* WRING_PER_LOAD: the counters */
 	bool fresh;             /* keys must be sent before the next sample */
+	bool stale;             /* the layout could not be learned: try again at the next read */
 };
 
 /* dirfd: the cgroup's directory (PER_GROUP), else a root under which the absolute paths are looked up (AT_FDCWD for

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-/* nr_* are gauges (they lag by per-CPU batches, folded every vm.stat_interval); the rest are exact event counts. */
+/* nr_* are gauges (they lag by per-CPU batches, folded every vm.stat_interval), and so is workingset_nodes; the rest are
+ * exact event counts. */
 static enum wring_kind kind(const char *key)
 {
-	return strncmp(key, "nr_", 3) ? WRING_COUNTER : WRING_GAUGE;
+	return strncmp(key, "nr_", 3) && strcmp(key, "workingset_nodes") ? WRING_COUNTER : WRING_GAUGE;
 }
 
 static const struct wring_sampler sampler = {

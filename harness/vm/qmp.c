@@ -16,7 +16,8 @@ struct wring_qmp {
 	char *buf;
 	size_t len, size;
 	json_int_t id;
-	bool dead;
+	bool is_closed;  /* nothing more can be read */
+	bool is_mute;    /* nothing more can be sent; what QEMU said before may still be unread */
 	char shutdown[40];
 };
 
@@ -47,14 +48,14 @@ static int read_some(struct wring_qmp *q)
 {
 	ssize_t n;
 
-	if (q->dead)
+	if (q->is_closed)
 		return -EPIPE;
 	if (q->size - q->len < 4096) {
 		size_t size = q->size ? q->size * 2 : 16384;
 		char *p = size <= LINE_MAX_BYTES ? realloc(q->buf, size) : NULL;
 
 		if (!p) {
-			q->dead = true;
+			q->is_closed = true;
 			return -ENOMEM;
 		}
 		q->buf = p;
@@ -64,7 +65,7 @@ static int read_some(struct wring_qmp *q)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) {
-		q->dead = true;
+		q->is_closed = true;
 		return -EPIPE;
 	}
 	q->len += (size_t)n;
@@ -153,13 +154,13 @@ static int send_command(struct wring_qmp *q, const char *command, json_t *args)
 	if (!text)
 		return -ENOMEM;
 	text[len] = '\n'; /* in the place of the NUL */
-	n = send(q->fd, text, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = q->is_mute ? -1 : send(q->fd, text, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	free(text);
 	if (n == (ssize_t)len + 1)
 		return 0;
-	if (n < 0 && errno == EAGAIN) /* stopped long ago: its socket is full */
+	if (n < 0 && !q->is_mute && errno == EAGAIN) /* stopped long ago: its socket is full */
 		return -ETIMEDOUT;
-	q->dead = true;
+	q->is_mute = true;
 	return -EPIPE;
 }
 
@@ -207,11 +208,12 @@ void wring_qmp_drain(struct wring_qmp *q)
 {
 	json_t *msg;
 
-	while (read_some(q) > 0)
+	do {
 		while ((msg = next_message(q))) {
 			note_event(q, msg);
 			json_decref(msg);
 		}
+	} while (read_some(q) > 0);
 }
 
 const char *wring_qmp_shutdown_reason(const struct wring_qmp *q)
