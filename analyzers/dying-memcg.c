@@ -104,7 +104,8 @@ static int judge_residue(struct wring_view *v, const char *subject)
 
 /* ---- leak ---- */
 
-/* Values after the drain of each block of cycles. Returns their number, or -ENOMEM. */
+/* What stayed after the drain of each block of cycles, without what the loads say they hold. Returns their number, or
+ * -ENOMEM. */
 static int block_values(struct wring_view *v, const char *subject, double **ret)
 {
 	const struct wring_events *e = wring_view_events(v);
@@ -119,7 +120,7 @@ static int block_values(struct wring_view *v, const char *subject, double **ret)
 		if (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "cycle") &&
 		    !wring_view_at_mark(v, "cgroup.stat", subject, COUNTER, e->rows[i].t_ns,
 					&value))
-			y[n++] = (double)value;
+			y[n++] = (double)(value - held_objects(v, e->rows[i].t_ns));
 	}
 	*ret = WRING_TAKE_PTR(y);
 	return n;

@@ -308,6 +308,9 @@ static void judge_guest(struct wring_view *v, const struct lines *console,
 			      "the guest panicked: %s%s%s", panic->text, stack[0] ? " | " : "",
 			      stack);
 	}
+	/* The recorder's NMI makes a kernel that hangs panic: that is the hang's stack, not a second fault. */
+	if (hang && f[PANIC].n && strstr(f[PANIC].in->rows[f[PANIC].first].text, "NMI: Not continuing"))
+		f[PANIC].n = 0;
 	if (hang) {
 		last_stack(console, stack, sizeof(stack));
 		wring_finding(v, NAME, "hang", starved ? WRING_INCONCLUSIVE : WRING_V_FAIL, 1, 0,

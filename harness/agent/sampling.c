@@ -233,8 +233,7 @@ static void sample_one(struct wring_sampling *p, struct wring_source *s)
 	wring_put_u64(&b, (uint64_t)t);
 	wring_put_u64(&b, (uint64_t)(wring_now_ns() - t));
 	wring_put_u64(&b, s->n);
-	for (size_t i = 0; i < s->n; i++)
-		wring_put_s64(&b, s->values[i] - s->prev[i]);
+	wring_put_deltas(&b, s->values, s->prev, s->n);
 	wring_frame_end(&b);
 	/* Deltas are against what the recorder has: a lost frame must not move the base. */
 	if (!wring_out_frame(p->out, &b))

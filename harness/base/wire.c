@@ -80,6 +80,24 @@ void wring_put_s64(struct wring_wbuf *b, int64_t v)
 	wring_put_u64(b, wring_zigzag(v));
 }
 
+/* A sample is a few hundred of these, most of them 0: room is asked for once. */
+void wring_put_deltas(struct wring_wbuf *b, const int64_t *v, const int64_t *prev, size_t n)
+{
+	uint8_t *p = b->p + b->len;
+
+	if (n > SIZE_MAX / 10 || !room(b, n * 10))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t u = wring_zigzag((int64_t)((uint64_t)v[i] - (uint64_t)prev[i]));
+
+		if (u < 0x80)
+			*p++ = (uint8_t)u;
+		else
+			p += wring_varint_put(p, u);
+	}
+	b->len = (size_t)(p - b->p);
+}
+
 void wring_put_strn(struct wring_wbuf *b, const char *s, size_t n)
 {
 	wring_put_u64(b, n);

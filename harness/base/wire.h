@@ -44,6 +44,8 @@ struct wring_wbuf {
 void wring_frame_begin(struct wring_wbuf *b, enum wring_record type);
 void wring_put_u64(struct wring_wbuf *b, uint64_t v);
 void wring_put_s64(struct wring_wbuf *b, int64_t v);
+/* n times the difference of two values. */
+void wring_put_deltas(struct wring_wbuf *b, const int64_t *v, const int64_t *prev, size_t n);
 void wring_put_str(struct wring_wbuf *b, const char *s);
 void wring_put_strn(struct wring_wbuf *b, const char *s, size_t n);
 /* Completes header and checksum; returns the frame's bytes, or 0 when it did not fit. */

@@ -236,7 +236,7 @@ static int begin_boot(struct wring_recorder *r, struct wring_place *p, size_t fi
 
 /* ---- how it went ---- */
 
-enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME };
+enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME, STUCK, CORRUPT };
 
 struct watch {
 	struct wring_vm *vm;
@@ -315,10 +315,18 @@ static enum fate look(struct watch *w, const struct wring_recorder *r)
 			return INTERNAL;
 		if (state == WRING_VM_EXITED || state == WRING_VM_KILLED)
 			return look_at_exit(w, state);
-		return now - w->started_ns > w->boot_limit_ns ? NO_BOOT : GOES_ON;
+		if (now - w->started_ns < w->boot_limit_ns)
+			return GOES_ON;
+		return wring_vm_state(w->vm, w->detail, sizeof(w->detail)) == WRING_VM_PAUSED ? PAUSED : NO_BOOT;
 	}
-	if (r->run && now - r->begin_host_ns > (int64_t)r->scenarios->rows[r->current]->timeout_ns + OVERTIME_NS)
+	if (r->run && *r->stuck) {
+		snprintf(w->detail, sizeof(w->detail), "%s", r->stuck);
+		return STUCK;
+	}
+	if (r->run && now - r->begin_host_ns > (int64_t)r->scenarios->rows[r->current]->timeout_ns + OVERTIME_NS) {
+		*w->detail = '\0';
 		return OVERTIME;
+	}
 	return look_at_silence(w, r, now);
 }
 
@@ -341,6 +349,11 @@ static int follow(struct watch *w, struct wring_recorder *r, enum fate *ret, str
 			if (x > 0) {
 				fds[0].fd = -1;
 				x = 0;
+			} else if (x == -EBADMSG) {
+				snprintf(w->detail, sizeof(w->detail), "%.*s", (int)sizeof(w->detail) - 1, err->msg);
+				fate = CORRUPT;
+				x = 0;
+				break;
 			}
 		} else if (fds[2].revents) {
 			/* Everything it had sent has been read. */
@@ -361,6 +374,8 @@ static const struct { enum fate fate; const char *subject, *reason; } words[] = 
 	{ PANICKED, "panic", "the guest's kernel panicked" },
 	{ HUNG, "hang", "the guest's kernel hung" },
 	{ OVERTIME, "hang", "the scenario did not end, long after its timeout" },
+	{ STUCK, "hang", "the guest's kernel does not let go of a task" },
+	{ CORRUPT, "corrupt", "the guest's record stream is damaged" },
 	{ KILLED, "killed", "QEMU was killed from outside" },
 	{ PAUSED, "paused", "the guest was paused from outside" },
 	{ STARVED, "starved", "the host did not let the guest's CPUs run" },
@@ -375,7 +390,7 @@ static enum fate post_mortem(struct watch *w, enum fate fate)
 	int64_t cpu = wring_vm_cpu_ns(w->vm), since = wring_now_ns();
 	char state[100];
 
-	if (fate != HUNG && fate != OVERTIME)
+	if (fate != HUNG && fate != OVERTIME && fate != STUCK)
 		return fate;
 	if (wring_vm_post_mortem(w->vm, 15000))
 		return fate;
@@ -406,13 +421,10 @@ static int write_down(struct watch *w, struct wring_recorder *r, enum fate fate,
 		reason = wring_strf("%s%s%s", words[i].reason, *w->detail ? ": " : "", w->detail);
 	if (!reason)
 		return wring_err_set(err, -ENOMEM, "reason");
-	if (!r->run)
-		x = wring_recorder_end(r, "broken", reason, err);
-	else {
+	/* A stuck task was told of by the agent itself, with its stack. */
+	if (r->run && fate != STUCK)
 		wring_recorder_note(r, "guest", words[i].subject, *w->detail ? w->detail : words[i].reason);
-		x = wring_recorder_end(r, "broken", reason, err);
-	}
-	return x;
+	return wring_recorder_end(r, "broken", reason, err);
 }
 
 /* KVM that opens and takes ioctls but cannot run this kernel: nobody asked for it, so TCG does it. */

@@ -58,6 +58,7 @@ int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *
 	r->run = 0;
 	r->first = r->current = r->done = first;
 	r->hello = r->bye = false;
+	*r->error = *r->stuck = '\0';
 	r->len = 0;
 	r->last_record_ns = wring_now_ns();
 	r->t_ns = 0;
@@ -252,6 +253,8 @@ static int on_event(struct wring_recorder *r, struct wring_rbuf *b, struct wring
 		return wring_err_set(err, -ENOMEM, "event");
 	if (!strcmp(kind, "error"))
 		snprintf(r->error, sizeof(r->error), "%s", text);
+	if (!strcmp(kind, "guest") && !strcmp(subject, "hang"))
+		snprintf(r->stuck, sizeof(r->stuck), "%.*s", (int)strcspn(text, ";\n"), text);
 	if (!strcmp(kind, "phase") && !strcmp(text, "begin"))
 		wring_progress_phase(r->progress, subject);
 	if (!strcmp(kind, "limit"))

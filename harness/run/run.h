@@ -70,6 +70,7 @@ struct wring_recorder {
 	int64_t t_ns, begin_t_ns;        /* agent time of the last frame and of BEGIN */
 	int64_t begin_host_ns;
 	char error[600];                 /* the agent could not go on */
+	char stuck[200];                 /* the agent says that a step does not come back from the kernel */
 	int64_t *run_ids; size_t n_runs; /* every run begun, in order */
 	uint8_t *buf; size_t len, size;
 	struct wring_record_source *sources; size_t n_sources;

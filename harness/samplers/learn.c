@@ -57,12 +57,15 @@ void wring_learn_single(struct wring_layout *l, const char *text, size_t len, co
 {
 	const char *base = strrchr(file, '/');
 
-	(void)text;
 	base = base ? base + 1 : file;
 	if (!strncmp(base, "memory.", 7))
 		base += 7;
 	if (len)
 		wring_layout_field(l, 0, base, strlen(base));
+	/* "2478 N0=147 N1=2331", as the files of /sys/kernel/slab are */
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '=')
+			wring_layout_field(l, i + 1, NULL, 0);
 }
 
 void wring_learn_psi(struct wring_layout *l, const char *text, size_t len, const char *file)

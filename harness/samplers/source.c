@@ -56,7 +56,9 @@ void wring_layout_field(struct wring_layout *l, size_t at, const char *key, size
 	while (blank > l->last_end && l->text[blank - 1] == ' ')
 		blank--;
 	f = &s->fields[s->n_fields++];
+	f->text = (uint32_t)l->last_end;
 	f->skip = (uint32_t)(blank - l->last_end);
+	f->blanks = at - blank < UINT8_MAX ? (uint8_t)(at - blank) : UINT8_MAX;
 	f->out = key ? (int32_t)s->n++ : -1;
 	f->term = l->text[end];
 	l->last_end = end;
@@ -70,6 +72,7 @@ static int learn(struct wring_source *s, struct wring_file *f, const char *text,
 	f->first_field = s->n_fields;
 	s->sampler->learn(&l, text, len, f->path);
 	f->n_fields = s->n_fields - f->first_field;
+	f->tail = l.last_end;
 	return l.full ? -ENOSPC : 0;
 }
 
@@ -119,7 +122,7 @@ static int relearn(struct wring_source *s)
 }
 
 /* What stands behind the last number, to the end of the file: a line more, or a file that was empty at first. */
-static int verify_rest(struct wring_source *s, const struct wring_file *f, size_t at, size_t len, size_t tmpl)
+static int verify_rest(struct wring_source *s, const struct wring_file *f, size_t at, size_t len)
 {
 	ssize_t n;
 
@@ -128,29 +131,44 @@ static int verify_rest(struct wring_source *s, const struct wring_file *f, size_
 	if (n < 0)
 		return (int)n;
 	s->last_len = len;
-	return len - at == f->text_len - tmpl && !memcmp(s->buf + at, f->text + tmpl, len - at) ? 0 : -ESTALE;
+	return len - at == f->text_len - f->tail && !memcmp(s->buf + at, f->text + f->tail, len - at) ? 0 : -ESTALE;
+}
+
+/* Where the number behind the literal text at `at` begins, as far as there is text. Numbers in columns move to the left as
+ * they grow, so where it began last time counts only with a blank before it. */
+static inline size_t number_start(const char *buf, size_t len, size_t at, struct wring_field *f)
+{
+	size_t blank = at + f->skip, p = blank + f->blanks;
+
+	if (f->blanks && (p >= len || buf[p - 1] != ' '))
+		p = blank;
+	if (p >= len || buf[p] != ' ')
+		return p;
+	while (p < len && buf[p] == ' ')
+		p++;
+	f->blanks = p - blank < UINT8_MAX ? (uint8_t)(p - blank) : UINT8_MAX;
+	return p;
 }
 
 /* One file by position. Returns 0, -ESTALE when the text is not as learned, or -errno. */
 static int read_file(struct wring_source *s, const struct wring_file *f, bool verify)
 {
-	const struct wring_field *fd = s->fields + f->first_field, *fend = fd + f->n_fields;
-	size_t len = 0, at = 0, tmpl = 0;
+	struct wring_field *fd = s->fields + f->first_field, *fend = fd + f->n_fields;
+	const char *buf = s->buf;
+	size_t len = 0, at = 0;
 	ssize_t n = 1;
 
 	while (fd < fend) {
-		size_t p = at, end;
+		size_t p = number_start(buf, len, at, fd), end;
 		uint64_t v = 0;
+		unsigned digit;
 		bool neg;
 
 		/* A number counts only with the byte behind it: it may be cut by the end of a read. */
-		p += fd->skip;
-		while (p < len && s->buf[p] == ' ')
-			p++;
-		neg = p < len && s->buf[p] == '-';
-		end = p + neg;
-		while (end < len && (unsigned char)(s->buf[end] - '0') < 10)
-			v = v * 10 + (uint64_t)(s->buf[end++] - '0');
+		neg = p < len && buf[p] == '-';
+		p += neg;
+		for (end = p; end < len && (digit = (unsigned)(unsigned char)buf[end] - '0') < 10; end++)
+			v = v * 10 + digit;
 		if (end >= len) {
 			if (n <= 0)
 				return -ESTALE;
@@ -160,23 +178,17 @@ static int read_file(struct wring_source *s, const struct wring_file *f, bool ve
 			len += n;
 			continue;
 		}
-		if (end == p + neg || s->buf[end] != fd->term)
+		if (end == p || buf[end] != fd->term)
 			return -ESTALE;
-		if (verify) {
-			if (memcmp(s->buf + at, f->text + tmpl, fd->skip))
-				return -ESTALE;
-			tmpl += fd->skip;
-			while (f->text[tmpl] == ' ')
-				tmpl++;
-			tmpl = number_end(f->text, f->text_len, tmpl);
-		}
+		if (verify && memcmp(buf + at, f->text + fd->text, fd->skip))
+			return -ESTALE;
 		if (fd->out >= 0)
 			s->values[fd->out] = (int64_t)(neg ? 0 - v : v);
 		at = end;
 		fd++;
 	}
 	s->last_len = len;
-	return verify ? verify_rest(s, f, at, len, tmpl) : 0;
+	return verify ? verify_rest(s, f, at, len) : 0;
 }
 
 int wring_source_read(struct wring_source *s)

@@ -6,8 +6,10 @@
 #include "harness/base/err.h"
 
 struct wring_field {
-	uint32_t skip;  /* literal bytes between the number before and the blanks before this one */
+	uint32_t text;  /* where in the learned text the literal bytes before the blanks before this number are */
+	uint32_t skip;  /* how many they are: as many as between the number before and these blanks */
 	int32_t out;    /* index of the value, -1: not kept */
+	uint8_t blanks; /* as many as there were last time: most often there are as many again */
 	char term;      /* the byte behind the number */
 };
 
@@ -15,7 +17,7 @@ struct wring_file {
 	int fd;
 	const char *path;       /* as in the sampler */
 	char *text;             /* the text the layout was learned from */
-	size_t text_len, first_field, n_fields;
+	size_t text_len, first_field, n_fields, tail /* behind the last number */;
 };
 
 struct wring_source {

@@ -50,7 +50,8 @@ struct wring_vm_spec {
 };
 struct wring_vm;
 /* Starts QEMU with no display, no network, no file of its own on the host. It dies with this process
- * (PR_SET_PDEATHSIG), whatever kills it. */
+ * (PR_SET_PDEATHSIG; more exactly with the thread that calls this), whatever kills it. With KVM a failure to start may
+ * mean a host whose KVM is incomplete: try TCG. */
 int wring_vm_start(const struct wring_vm_spec *spec, struct wring_vm **ret, struct wring_err *err);
 /* The record stream out of the guest (virtio-serial port "wring"), non-blocking; owned by vm. */
 int wring_vm_record_fd(const struct wring_vm *vm);
@@ -67,7 +68,9 @@ enum wring_vm_state {
 	WRING_VM_EXITED,    /* powered off or reset: QEMU ended by itself */
 	WRING_VM_KILLED,    /* QEMU died of a signal */
 };
-/* Asks QMP, /proc and waitpid; answers within a second. detail: e.g. "signal 9". buf may be NULL. */
+/* Asks QMP, /proc and waitpid; answers within about a second. detail (may be NULL): "signal 9", "guest-shutdown",
+ * "guest-reset" (a panic or a reboot), "exit status 1: ...". To be called every few seconds also while all seems well,
+ * and when a stream ends: it also ends a QEMU that got stuck on its way out. */
 enum wring_vm_state wring_vm_state(struct wring_vm *vm, char *detail, size_t size);
 /* CPU time of the vCPU threads so far, ns; 0 when unknown. Shows whether the host let the guest run. */
 int64_t wring_vm_cpu_ns(struct wring_vm *vm);

@@ -46,6 +46,8 @@ static int make_spinner(void)
 	p[0x1ff] = 0xaa;
 	memcpy(p + 0x200, "\xeb\xfe" "HdrS\x0f\x02", 8); /* jmp . */
 	p[0x211] = 1;
+	memset(p + 0x22c, 0xff, 3); /* an initramfs may be anywhere below 2 GiB */
+	p[0x22f] = 0x7f;
 	return make_memfd(p, sizeof(p));
 }
 
@@ -90,7 +92,7 @@ static void test_refuses_bad_shapes(void **state)
 	assert_refused(&s, "1 to 64");
 	s = spec, s.nodes = 65;
 	assert_refused(&s, "1 to 64");
-	s = spec, s.memory_bytes = 64 << 20;
+	s = spec, s.nodes = 1, s.memory_bytes = 64 << 20;
 	assert_refused(&s, "at least 128M");
 	s = spec, s.nodes = 1, s.memory_bytes = (256 << 20) + 1;
 	assert_refused(&s, "whole MiB");
