@@ -11,7 +11,7 @@ static size_t level_len(const char *p)
 
 	if (*p != '<')
 		return 0;
-	while (isdigit((unsigned char)p[n]) && n < 4)
+	while (n < 4 && isdigit((unsigned char)p[n]))
 		n++;
 	return n > 1 && p[n] == '>' ? n + 1 : 0;
 }

@@ -43,11 +43,14 @@ static void put_gap(struct wring_out *o)
 	o->lost = 0;
 }
 
-int wring_out_frame(struct wring_out *o, const struct wring_wbuf *b)
+static int put_frame(struct wring_out *o, const struct wring_wbuf *b, bool wake)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&o->lock);
+	/* An empty ring starts over: the same few cache lines again, not four megabytes in turn. The writer is not in it. */
+	if (o->head == o->tail && o->tail % o->size)
+		o->head = o->tail += o->size - o->tail % o->size;
 	if (b->full || o->size - (o->head - o->tail) < b->len + 64) {
 		o->lost++;
 		r = -ENOBUFS;
@@ -55,10 +58,29 @@ int wring_out_frame(struct wring_out *o, const struct wring_wbuf *b)
 		if (o->lost)
 			put_gap(o);
 		put_bytes(o, b->p, b->len);
-		pthread_cond_broadcast(&o->change);
 	}
+	/* A ring that fills up does not wait for the end of a round. */
+	if (wake || r || o->head - o->tail > o->size / 2)
+		pthread_cond_broadcast(&o->change);
 	pthread_mutex_unlock(&o->lock);
 	return r;
+}
+
+int wring_out_frame(struct wring_out *o, const struct wring_wbuf *b)
+{
+	return put_frame(o, b, true);
+}
+
+int wring_out_put(struct wring_out *o, const struct wring_wbuf *b)
+{
+	return put_frame(o, b, false);
+}
+
+void wring_out_wake(struct wring_out *o)
+{
+	pthread_mutex_lock(&o->lock);
+	pthread_cond_broadcast(&o->change);
+	pthread_mutex_unlock(&o->lock);
 }
 
 /* Takes what is there, without the lock, as far as the ring's end; the tail moves only here. */
@@ -153,6 +175,7 @@ bool wring_out_flush(struct wring_out *o, int64_t deadline_ns)
 	bool done;
 
 	pthread_mutex_lock(&o->lock);
+	pthread_cond_broadcast(&o->change);
 	while (o->head != o->tail && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&o->change, &o->lock, &until);
 	done = o->head == o->tail;

@@ -17,6 +17,9 @@ int wring_out_new(int fd, size_t ring_bytes, struct wring_out **ret, struct wrin
 void wring_out_free(struct wring_out *o, int64_t deadline_ns);
 /* A whole frame. Dropped (and counted) when there is no room; 0 or -ENOBUFS. */
 int wring_out_frame(struct wring_out *o, const struct wring_wbuf *b);
+/* The same without waking the writer, which costs more than most samples do: many of these, then one wring_out_wake(). */
+int wring_out_put(struct wring_out *o, const struct wring_wbuf *b);
+void wring_out_wake(struct wring_out *o);
 /* The reader went away. */
 bool wring_out_broken(struct wring_out *o);
 /* Waits until all that was put is written; false when the deadline passed. */

@@ -236,7 +236,7 @@ static void sample_one(struct wring_sampling *p, struct wring_source *s)
 	wring_put_deltas(&b, s->values, s->prev, s->n);
 	wring_frame_end(&b);
 	/* Deltas are against what the recorder has: a lost frame must not move the base. */
-	if (!wring_out_frame(p->out, &b))
+	if (!wring_out_put(p->out, &b))
 		memcpy(s->prev, s->values, s->n * sizeof(*s->prev));
 }
 
@@ -267,6 +267,7 @@ static void sample_all(struct wring_sampling *p)
 {
 	for (size_t i = 0; i < p->n && !p->muted; i++)
 		sample_one(p, &p->sources[i]);
+	wring_out_wake(p->out);
 }
 
 void wring_sampling_mark(struct wring_session *s, const char *name)
@@ -337,6 +338,7 @@ static void check_timeout(struct wring_sampling *p, int64_t now)
 static int64_t round_due(struct wring_sampling *p, int64_t now)
 {
 	int64_t next = now + ALIVE_NS;
+	bool sampled = false;
 
 	for (size_t i = 0; i < p->n && !p->muted; i++) {
 		struct wring_source *s = &p->sources[i];
@@ -349,11 +351,14 @@ static int64_t round_due(struct wring_sampling *p, int64_t now)
 			if (s->due_ns && late > s->interval_ns && late > 50 * WRING_NSEC_PER_MSEC)
 				wring_out_event(p->out, "late", s->sampler->name, "ns=%lld", (long long)late);
 			sample_one(p, s);
+			sampled = true;
 			s->due_ns = (s->due_ns && late < s->interval_ns ? s->due_ns : now) + s->interval_ns;
 		}
 		if (s->due_ns < next)
 			next = s->due_ns;
 	}
+	if (sampled)
+		wring_out_wake(p->out);
 	return next;
 }
 

@@ -31,9 +31,11 @@ void *wring_ini_push(void *array, size_t *n, size_t size)
 
 	memcpy(&p, array, sizeof(p)); /* a pointer to whatever type */
 	if (!(*n & (*n - 1))) {       /* 0 or a power of two: full */
-		p = reallocarray(p, *n ? *n * 2 : 1, size);
-		if (!p)
+		char *more = reallocarray(p, *n ? *n * 2 : 1, size);
+
+		if (!more)
 			return NULL;
+		p = more;
 		memcpy(array, &p, sizeof(p));
 	}
 	p += *n * size;

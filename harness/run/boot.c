@@ -13,8 +13,10 @@
 #define BOOT_KVM_NS (30 * WRING_NSEC_PER_SEC)
 #define SILENCE_NS (15 * WRING_NSEC_PER_SEC)
 #define OVERTIME_NS (90 * WRING_NSEC_PER_SEC)
-/* Below this share of one CPU over the silence, the host did not let the guest run. */
+/* Below this share of one CPU over the post-mortem, the host did not let the guest run. */
 #define STARVED_SHARE 0.02
+/* The guest is starved when over such a stretch its CPUs wanted to run for half of it or more and hardly did. */
+#define STRETCH_NS (5 * WRING_NSEC_PER_SEC)
 
 /* ---- what goes into the guest ---- */
 
@@ -241,6 +243,8 @@ enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, IN
 struct watch {
 	struct wring_vm *vm;
 	int64_t started_ns, boot_limit_ns, silence_cpu_ns, silence_since_ns;
+	int64_t stretch_ns, stretch_cpu_ns, stretch_wait_ns; /* since then, and what the vCPUs had at that time */
+	int64_t starved_ns, starved_run;                     /* when it was last seen, and noted for which run */
 	char detail[200];
 };
 
@@ -263,6 +267,35 @@ static enum fate look_at_exit(struct watch *w, enum wring_vm_state state)
 	if (console_line(w->vm, "Kernel panic", w->detail, sizeof(w->detail)))
 		return PANICKED;
 	return ENDED;
+}
+
+/* What hung tasks, stalls and hangs of such a guest are worth, the detectors know. */
+static void look_at_cpus(struct watch *w, struct wring_recorder *r, int64_t now)
+{
+	int64_t cpu, wait, took = now - w->stretch_ns;
+	char text[100];
+
+	if (took < STRETCH_NS)
+		return;
+	cpu = wring_vm_cpu_ns(w->vm);
+	wait = wring_vm_wait_ns(w->vm);
+	if (w->stretch_ns && cpu - w->stretch_cpu_ns < took / 20 && wait - w->stretch_wait_ns > took / 2) {
+		w->starved_ns = now;
+		if (r->run && w->starved_run != r->run) {
+			w->starved_run = r->run;
+			snprintf(text, sizeof(text), "in %.1f s its CPUs ran %.2f s and waited %.1f s to run", (double)took / 1e9,
+				 (double)(cpu - w->stretch_cpu_ns) / 1e9, (double)(wait - w->stretch_wait_ns) / 1e9);
+			wring_recorder_note(r, "guest", "starved", text);
+		}
+	}
+	w->stretch_ns = now;
+	w->stretch_cpu_ns = cpu;
+	w->stretch_wait_ns = wait;
+}
+
+static bool is_starved(const struct watch *w, int64_t now)
+{
+	return w->starved_ns && now - w->starved_ns < 2 * SILENCE_NS;
 }
 
 /* No record for a while although the agent sends a heartbeat five times a second: who is to blame? */
@@ -293,15 +326,16 @@ static enum fate look_at_silence(struct watch *w, const struct wring_recorder *r
 	 * lock with its CPUs idle still answers sysrq. So the share decides only when the console stays mute, in post_mortem(). */
 	snprintf(w->detail, sizeof(w->detail), "no record for %lld s; its CPUs ran %.1f s meanwhile", (long long)(silent / WRING_NSEC_PER_SEC),
 		 (double)cpu / 1e9);
-	return HUNG;
+	return is_starved(w, now) ? STARVED : HUNG;
 }
 
-static enum fate look(struct watch *w, const struct wring_recorder *r)
+static enum fate look(struct watch *w, struct wring_recorder *r)
 {
 	int64_t now = wring_now_ns();
 
 	if (wring_interrupted)
 		return INTERRUPTED;
+	look_at_cpus(w, r, now);
 	if (!r->hello) {
 		enum wring_vm_state state = WRING_VM_RUNNING;
 
@@ -321,11 +355,11 @@ static enum fate look(struct watch *w, const struct wring_recorder *r)
 	}
 	if (r->run && *r->stuck) {
 		snprintf(w->detail, sizeof(w->detail), "%s", r->stuck);
-		return STUCK;
+		return is_starved(w, now) ? STARVED : STUCK;
 	}
 	if (r->run && now - r->begin_host_ns > (int64_t)r->scenarios->rows[r->current]->timeout_ns + OVERTIME_NS) {
 		*w->detail = '\0';
-		return OVERTIME;
+		return is_starved(w, now) ? STARVED : OVERTIME;
 	}
 	return look_at_silence(w, r, now);
 }

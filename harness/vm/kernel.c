@@ -275,7 +275,7 @@ static int open_image(struct wring_kernel *k, struct wring_err *err)
 	_cleanup_free_ char *boot = ancestor(k->path, 1), *root = NULL;
 	int r;
 
-	if (real && inner && config && !strcmp(real, inner) && !access(config, F_OK))
+	if (tree && real && inner && config && !strcmp(real, inner) && !access(config, F_OK))
 		return open_build_tree(k, tree, k->path, err);
 	r = load_image(k, k->path, err);
 	if (r || !boot)

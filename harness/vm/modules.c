@@ -167,7 +167,8 @@ static char *plain_file_name(const char *path)
 	return wring_strf("%.*s.ko", (int)strcspn(base, "."), base);
 }
 
-static int take_module(struct closure *c, size_t row, const char *path, struct wring_entry *entry, struct wring_err *err)
+static int take_module(struct closure *c, size_t row, const char *path, struct wring_entry *entry,
+		       struct wring_err *err)
 {
 	_cleanup_free_ void *data = NULL;
 	char *depends = NULL, name[NAME_SIZE];
@@ -247,8 +248,8 @@ static int missing(const struct closure *c, const struct want *w, struct wring_e
 	if (w->needed_by[0])
 		snprintf(by, sizeof(by), " (needed by %s)", w->needed_by);
 	if (config_value(k->config, w->name) == 'm')
-		return wring_err_set(err, -ENOENT, "%s: module %s%s is configured but not there: build the modules, too",
-				     k->path, w->name, by);
+		return wring_err_set(err, -ENOENT, "%s: module %s%s is configured but not there: build the modules, "
+				     "too", k->path, w->name, by);
 	return wring_err_set(err, -ENOENT, "%s: kernel %s has %s%s neither as a module nor built in", k->path,
 			     k->release, w->name, by);
 }

@@ -113,7 +113,7 @@ static void close_ends(struct wring_vm_ends *e)
 
 static int make_sockets(struct wring_vm *vm, struct wring_vm_ends *ends, struct wring_err *err)
 {
-	int qmp_fd, r;
+	int qmp_fd = -1, r;
 
 	r = make_socket(&vm->console_fd, &ends->console);
 	if (!r)
@@ -344,8 +344,8 @@ static bool outer_state(struct wring_vm *vm, enum wring_vm_state *ret, char *det
 	return false;
 }
 
-/* A command that arrives while QEMU 7.2 shuts down can keep its monitor_cleanup() waiting for ever (one deterministic
- * boot in 25). The machine is off then, and says so in an event that came before. */
+/* A command that arrives while QEMU 7.2 shuts down can keep its monitor_cleanup() waiting for ever (seen in 2 of 30
+ * deterministic boots). The machine is off then, and says so in an event that came before. */
 static void end_if_stuck(struct wring_vm *vm)
 {
 	wring_qmp_drain(vm->qmp);
@@ -388,14 +388,18 @@ enum wring_vm_state wring_vm_state(struct wring_vm *vm, char *detail, size_t siz
 	return WRING_VM_RUNNING;
 }
 
-/* The first number of schedstat is time on a CPU in ns. */
-static int64_t thread_ns(pid_t pid, pid_t tid)
+/* The numbers of schedstat are time on a CPU and time waiting for one, in ns. */
+static int64_t thread_ns(pid_t pid, pid_t tid, bool waiting)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[64];
+	char path[64], *rest;
+	int64_t cpu;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, tid);
-	return wring_read_file(AT_FDCWD, path, &text, NULL) ? 0 : strtoll(text, NULL, 10);
+	if (wring_read_file(AT_FDCWD, path, &text, NULL))
+		return 0;
+	cpu = strtoll(text, &rest, 10);
+	return waiting ? strtoll(rest, NULL, 10) : cpu;
 }
 
 int64_t wring_vm_cpu_ns(struct wring_vm *vm)
@@ -403,11 +407,20 @@ int64_t wring_vm_cpu_ns(struct wring_vm *vm)
 	int64_t sum = 0;
 
 	for (unsigned i = 0; i < vm->n_vcpus && !vm->has_ended; i++)
-		sum += thread_ns(vm->pid, vm->vcpus[i]);
+		sum += thread_ns(vm->pid, vm->vcpus[i], false);
 	/* Never backwards, also when the threads are gone. */
 	if (sum > vm->cpu_ns)
 		vm->cpu_ns = sum;
 	return vm->cpu_ns;
+}
+
+int64_t wring_vm_wait_ns(struct wring_vm *vm)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < vm->n_vcpus && !vm->has_ended; i++)
+		sum += thread_ns(vm->pid, vm->vcpus[i], true);
+	return sum;
 }
 
 /* ---- after a hang ---- */
@@ -469,8 +482,8 @@ bool wring_vm_post_mortem(struct wring_vm *vm, int deadline_ms)
 		if (vm->console.total == total) /* deaf: interrupts are off, or nobody has the port open */
 			break;
 	}
-	/* The NMI makes the kernel panic (unknown_nmi_panic): only for one that said nothing. It prints once the panicking CPU
-	 * has given up on the others, which takes a while where they spin. */
+	/* The NMI makes the kernel panic (unknown_nmi_panic): only for one that said nothing. It prints once the
+	 * panicking CPU has given up on the others, which takes a while where they spin. */
 	if (vm->console.total == before && !has_ended(vm) && left_ms(deadline) &&
 	    !wring_qmp_execute(vm->qmp, "inject-nmi", NULL, answer_ms(deadline), NULL, NULL)) {
 		pump_until_quiet(vm, left_ms(deadline), deadline);

@@ -38,7 +38,7 @@ static int read_archive_data(struct archive *a, void **ret, size_t *ret_len, str
 		la_ssize_t n;
 
 		if (!p || size > MAX_FILE)
-			return wring_err_set(err, -EFBIG, "a file of more than %d MiB", MAX_FILE / 2 >> 20);
+			return wring_err_set(err, -EFBIG, "a file of more than %d MiB", MAX_FILE >> 20);
 		buf = p;
 		n = archive_read_data(a, buf + len, size - len - 1);
 		if (n < 0)

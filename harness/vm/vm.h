@@ -74,6 +74,8 @@ enum wring_vm_state {
 enum wring_vm_state wring_vm_state(struct wring_vm *vm, char *detail, size_t size);
 /* CPU time of the vCPU threads so far, ns; 0 when unknown. Shows whether the host let the guest run. */
 int64_t wring_vm_cpu_ns(struct wring_vm *vm);
+/* Time those threads were ready to run and did not get a CPU (or were throttled), ns; 0 when unknown. */
+int64_t wring_vm_wait_ns(struct wring_vm *vm);
 /* After a hang: asks the guest's kernel for all stacks over the serial line (break, then l, w, t), then
  * injects an NMI (the command line carries unknown_nmi_panic=1), pumping the console meanwhile; takes at most
  * deadline_ms. Returns true when the console grew, that is when the kernel still answered. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Any text as a kernel statistics file, read by every format; then another text in its place, as when a file changes
  * between two reads. The first byte chooses the sampler, a byte 0 parts the two texts. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,10 +17,11 @@ static const struct { const char *sampler, *path; } files[] = {
 };
 
 static int dir = -1;
+static char path[] = "/tmp/wring-fuzz-XXXXXX";
 
-static void put(const char *path, const uint8_t *p, size_t len)
+static void put(const char *file, const uint8_t *p, size_t len)
 {
-	_cleanup_close_ int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = openat(dir, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	FUZZ_CHECK(fd >= 0 && !wring_write_all(fd, p, len));
 }
@@ -31,16 +31,14 @@ static void done(void)
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(files); i++)
 		unlinkat(dir, files[i].path, 0);
 	unlinkat(dir, "proc", AT_REMOVEDIR);
+	rmdir(path);
 }
 
 static void open_dir(void)
 {
-	static char path[] = "/tmp/wring-fuzz-XXXXXX";
-
 	FUZZ_CHECK(mkdtemp(path));
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	FUZZ_CHECK(dir >= 0 && !mkdirat(dir, "proc", 0700));
-	rmdir(path);
 	atexit(done);
 }
 

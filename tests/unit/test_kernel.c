@@ -211,7 +211,9 @@ static void test_reads_a_build_tree(void **state)
 	write_module("tree/crypto/lzo-rle.ko", "");
 	write_module("tree/mm/zsmalloc.ko", "");
 	for (int image = 0; image < 2; image++) { /* the tree itself, and the image in it */
-		assert_int_equal(wring_kernel_open(in_dir(image ? "tree/arch/x86/boot/bzImage" : "tree/"), &k, &err), 0);
+		const char *path = in_dir(image ? "tree/arch/x86/boot/bzImage" : "tree/");
+
+		assert_int_equal(wring_kernel_open(path, &k, &err), 0);
 		assert_string_equal(wring_kernel_config(k), config);
 		assert_int_equal(wring_kernel_modules(k, names, 3, &m, &err), 0);
 		assert_int_equal(m.n, 3);

@@ -187,7 +187,7 @@ static void test_values(void **state)
 
 	open_source(&s, "memory.numa_stat", "w", group);
 	assert_int_equal(wring_source_read(&s), 0);
-	assert_int_equal(s.n, 54);
+	assert_int_equal(s.n, 62);
 	EXPECT(&s, "anon.N1", 8392704);
 	EXPECT(&s, "slab_reclaimable.N0", 1200);
 	EXPECT(&s, "slab_unreclaimable.N1", 1534312);
