@@ -327,14 +327,15 @@ static void judge_monotonic(struct wring_view *v, struct judged *j)
 
 /* ---- nothing is left that nobody holds ---- */
 
-/* Was the scenario's root drained, with nothing started afterwards? */
+/* Was a group drained, with nothing started afterwards? */
 static bool is_drained(struct wring_view *v, int64_t t_removed)
 {
 	const struct wring_events *e = wring_view_events(v);
 	bool drained = false;
 
 	for (size_t i = 0; i < e->n && e->rows[i].t_ns <= t_removed; i++) {
-		if (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "drained"))
+		if (!strcmp(e->rows[i].kind, "drain") ||
+		    (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "drained")))
 			drained = true;
 		else if (!strcmp(e->rows[i].kind, "load") && !strncmp(e->rows[i].text, "start", 5))
 			drained = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* check and export: commands over stored runs. */
-#include <argp.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzers/judge.h"
@@ -29,7 +29,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o': a->output = arg; return 0;
 	case ARGP_KEY_ARG:
 		if (a->n == WRING_ARRAY_SIZE(a->specs))
-			argp_error(state, "at most %zu runs", a->n);
+			exit(wring_usage_error("'%s': at most %zu runs are accepted", arg, a->n));
 		a->specs[a->n++] = arg;
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -113,7 +113,7 @@ static int check(int argc, char **argv)
 		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
 		{ "known", O_KNOWN, "FILE", 0, "known findings: shown, but set no exit code", 0 },
 		{ "json", O_JSON, "FILE", 0, "write the export document", 0 },
-		{ 0 } };
+		WRING_HELP_OPTION, { 0 } };
 	static const struct argp argp = { options, parse, "[RUN...]",
 		"Judge stored runs again, with the detectors of this version.\vRUN is an id, a uuid, a label, a kernel release or 'last'; none means all.",
 		NULL, NULL, NULL };
@@ -121,15 +121,14 @@ static int check(int argc, char **argv)
 	struct wring_store *st = NULL;
 	struct wring_known *known = NULL;
 	struct wring_err err = { 0 };
-	char name[] = "wring check";
-	int code = WRING_EXIT_USAGE;
+	int code = wring_args(&argp, "check", argc, argv, &a);
 
-	argv[0] = name;
-	argp_err_exit_status = WRING_EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (code)
+		return code;
+	code = WRING_EXIT_USAGE;
 	if (access(wring_db_path(a.db), F_OK))
 		return wring_usage_error("no database %s: wring run makes one, --db=FILE names another", wring_db_path(a.db));
-	if ((a.known && wring_known_read(a.known, &known, &err)) || wring_store_open(wring_db_path(a.db), WRING_STORE_WRITE, &st, &err))
+	if ((a.json && wring_can_write("--json", a.json, &err)) || (a.known && wring_known_read(a.known, &known, &err)) || wring_store_open(wring_db_path(a.db), WRING_STORE_WRITE, &st, &err))
 		wring_complain(&err, 0);
 	else
 		code = judge_all(&a, st, known, &err);
@@ -144,21 +143,22 @@ static int export(int argc, char **argv)
 		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
 		{ "format", O_FORMAT, "json", 0, "json: the export document (results-schema/export.schema.json)", 0 },
 		{ "output", 'o', "FILE", 0, "instead of standard output", 0 },
-		{ 0 } };
+		WRING_HELP_OPTION, { 0 } };
 	static const struct argp argp = { options, parse, "[RUN...]", "Stored runs for machines.", NULL, NULL, NULL };
 	struct args a = { .format = "json" };
 	struct wring_store *st = NULL;
 	struct wring_runs runs = { 0 };
 	struct wring_err err = { 0 };
-	char name[] = "wring export";
-	int r;
+	int r = wring_args(&argp, "export", argc, argv, &a);
 
-	argv[0] = name;
-	argp_err_exit_status = WRING_EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (r)
+		return r;
 	if (strcmp(a.format, "json"))
 		return wring_usage_error("--format=%s: json is accepted", a.format);
-	r = wring_store_open(wring_db_path(a.db), WRING_STORE_READ, &st, &err);
+	if (a.output)
+		r = wring_can_write("--output", a.output, &err);
+	if (!r)
+		r = wring_store_open(wring_db_path(a.db), WRING_STORE_READ, &st, &err);
 	if (!r)
 		r = select_runs(st, &a, &runs, &err);
 	if (!r)

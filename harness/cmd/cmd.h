@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The commands. The only layer that prints errors and decides exit codes. */
 #pragma once
+#include <argp.h>
+#include <stdbool.h>
+
 #include "harness/api/outcome.h"
 #include "harness/base/err.h"
 
@@ -14,5 +17,11 @@ extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wr
 /* Prints "wring: MESSAGE" and returns the code. */
 int wring_complain(const struct wring_err *err, int code);
 int wring_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* argp_parse() of a command's arguments, name "run". Returns 0, or the exit code once the one line that says what is wrong is
+ * out; does not return from --help, which every table of options lists with WRING_HELP_OPTION. */
+#define WRING_HELP_OPTION { "help", '?', NULL, 0, "this list", -1 }
+int wring_args(const struct argp *argp, const char *name, int argc, char **argv, void *input);
+/* Can this file be written? Asked before anything starts, and nothing is left behind by asking. option: "--json". */
+int wring_can_write(const char *option, const char *path, struct wring_err *err);
 /* --db, $WRING_DB, ./wring.db */
 const char *wring_db_path(const char *option);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* list and show. */
-#include <argp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzers/report/report.h"
@@ -26,7 +26,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_DB: a->db = arg; return 0;
 	case ARGP_KEY_ARG:
 		if (a->what)
-			argp_error(state, "one argument is accepted, not '%s'", arg);
+			exit(wring_usage_error("'%s': one argument is accepted", arg));
 		a->what = arg;
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -170,18 +170,17 @@ static const struct { const char *name; int (*list)(const char *db); } lists[] =
 };
 
 static const struct argp_option db_option[] = {
-	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, { 0 } };
+	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
 
 static int list(int argc, char **argv)
 {
 	static const struct argp argp = { db_option, parse, "[scenarios|suites|workloads|samplers|detectors|metrics|runs]",
 		"What there is (default: scenarios).", NULL, NULL, NULL };
 	struct args a = { 0 };
-	char name[] = "wring list";
+	int code = wring_args(&argp, "list", argc, argv, &a);
 
-	argv[0] = name;
-	argp_err_exit_status = WRING_EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (code)
+		return code;
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(lists); i++)
 		if (!strcmp(a.what ? a.what : "scenarios", lists[i].name))
 			return lists[i].list(a.db);
@@ -291,12 +290,11 @@ static int show(int argc, char **argv)
 	struct args a = { 0 };
 	struct wring_scenarios s;
 	struct wring_err err = { 0 };
-	char name[] = "wring show";
 	bool found = false;
+	int code = wring_args(&argp, "show", argc, argv, &a);
 
-	argv[0] = name;
-	argp_err_exit_status = WRING_EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (code)
+		return code;
 	if (!a.what)
 		return wring_usage_error("show: name a scenario, workload, sampler, detector or run");
 	if (wring_scenarios_all(&s, &err))

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "harness/base/util.h"
@@ -14,7 +17,13 @@ static const struct wring_cmd *const commands[] = {
 
 int wring_complain(const struct wring_err *err, int code)
 {
-	fprintf(stderr, "wring: %s\n", err->msg);
+	struct wring_err one = *err;
+
+	/* what came from the command line may hold anything; this stays one line */
+	for (char *p = one.msg; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	fprintf(stderr, "wring: %s\n", one.msg);
 	return code;
 }
 
@@ -27,6 +36,28 @@ int wring_usage_error(const char *fmt, ...)
 	vsnprintf(err.msg, sizeof(err.msg), fmt, ap);
 	va_end(ap);
 	return wring_complain(&err, WRING_EXIT_USAGE);
+}
+
+int wring_can_write(const char *option, const char *path, struct wring_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	struct stat st;
+	int r = 0;
+
+	if (!dir)
+		return wring_err_set(err, -ENOMEM, "%s: out of memory", option);
+	if (!*path)
+		r = -ENOENT;
+	else if (!stat(path, &st))
+		r = S_ISDIR(st.st_mode) ? -EISDIR : faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? -errno : 0;
+	else if (errno != ENOENT)
+		r = -errno;
+	else if (stat(dir, &st) || faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS))
+		r = -errno;
+	else if (!S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	return r ? wring_err_set(err, r, "%s=%s: %s: name a file that can be written", option, path, strerror(-r)) : 0;
 }
 
 const char *wring_db_path(const char *option)

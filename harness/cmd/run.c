@@ -215,6 +215,16 @@ static int conclude(struct args *a, struct wring_store *st, struct wring_known *
 	return r ? wring_complain(&a->err, WRING_EXIT_BROKEN) : wring_exit_code(&x);
 }
 
+static void announce(const struct wring_place *p, const struct wring_scenarios *s, const char *db)
+{
+	fprintf(stderr, "wring: %zu scenario%s, ", s->n, s->n == 1 ? "" : "s");
+	if (p->where == WRING_WHERE_HOST)
+		fprintf(stderr, "on this host");
+	else
+		fprintf(stderr, "in a guest, Linux %s, %s", wring_kernel_release(p->kernel), p->accel == WRING_ACCEL_KVM ? "KVM" : "TCG");
+	fprintf(stderr, ", database %s\nwring: %s\n", db, p->why);
+}
+
 static int run_here(struct args *a, struct wring_place *p, const struct wring_scenarios *s, struct wring_known *known)
 {
 	struct wring_store *st = NULL;
@@ -228,10 +238,7 @@ static int run_here(struct args *a, struct wring_place *p, const struct wring_sc
 	if (wring_store_note(st) && !a->o.quiet)
 		fprintf(stderr, "wring: %s: %s\n", db, wring_store_note(st));
 	if (!a->o.quiet)
-		fprintf(stderr, "wring: %zu scenario%s %s (%s)%s, database %s\n", s->n, s->n == 1 ? "" : "s",
-			p->where == WRING_WHERE_HOST ? "on this host" : "in a guest", p->why,
-			p->where == WRING_WHERE_HOST ? "" : p->accel == WRING_ACCEL_KVM ? ", KVM" : ", TCG",
-db);
+		announce(p, s, db);
 	r = run_reps(a, st, p, s, &ids, &n);
 	if (r && n && r != -ENOSPC) {
 		wring_complain(&a->err, 0);

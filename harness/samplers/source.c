@@ -5,7 +5,6 @@
 #include "harness/samplers/source.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include "harness/base/util.h"
 
 #define VERIFY_EVERY 64
-#define SLACK 8
 
 struct wring_layout {
 	struct wring_source *s;
@@ -152,33 +150,6 @@ static inline size_t number_start(const char *buf, size_t len, size_t at, struct
 	return p;
 }
 
-/* The digits at p[0..]: their count, and their value into *ret. Eight at a time instead of one, because where a number ends is
- * what a branch predictor cannot know. Up to SLACK bytes behind the text are looked at; whoever asks knows where the text ends. */
-static inline size_t parse_digits(const char *p, const char *end, uint64_t *ret)
-{
-	const char *from = p;
-	uint64_t x, other, v = 0;
-	unsigned n, digit;
-
-	memcpy(&x, p, sizeof(x));
-	x = le64toh(x) ^ 0x3030303030303030u;                              /* a digit is now 0 to 9 */
-	other = ((x + 0x7676767676767676u) | x) & 0x8080808080808080u;     /* the lowest bit set: the first byte that is none */
-	if (other) {
-		n = (unsigned)__builtin_ctzll(other) / 8;
-		if (!n)
-			return 0;
-		x <<= 64 - 8 * n;                                          /* zeros in front */
-		x = (x * 10 + (x >> 8)) & 0x00ff00ff00ff00ffu;
-		x = (x * 100 + (x >> 16)) & 0x0000ffff0000ffffu;
-		*ret = (uint32_t)(x * 10000 + (x >> 32));
-		return n;
-	}
-	for (; p < end && (digit = (unsigned)(unsigned char)*p - '0') < 10; p++)
-		v = v * 10 + digit;
-	*ret = v;
-	return (size_t)(p - from);
-}
-
 /* One file by position. Returns 0, -ESTALE when the text is not as learned, or -errno. */
 static int read_file(struct wring_source *s, const struct wring_file *f, bool verify)
 {
@@ -190,12 +161,14 @@ static int read_file(struct wring_source *s, const struct wring_file *f, bool ve
 	while (fd < fend) {
 		size_t p = number_start(buf, len, at, fd), end;
 		uint64_t v = 0;
+		unsigned digit;
 		bool neg;
 
 		/* A number counts only with the byte behind it: it may be cut by the end of a read. */
 		neg = p < len && buf[p] == '-';
 		p += neg;
-		end = p < len ? p + parse_digits(buf + p, buf + len, &v) : p;
+		for (end = p; end < len && (digit = (unsigned)(unsigned char)buf[end] - '0') < 10; end++)
+			v = v * 10 + digit;
 		if (end >= len) {
 			if (n <= 0)
 				return -ESTALE;
@@ -271,7 +244,7 @@ static int allocate(struct wring_source *s, size_t len)
 	s->buf_size = 2 * len + 4096;
 	s->max_fields = len / 4 + 64;
 	s->keys_size = (s->sampler->learn == wring_learn_numa ? 8 : 2) * len + 4096;
-	s->buf = calloc(1, s->buf_size + SLACK);
+	s->buf = calloc(1, s->buf_size);
 	s->keys = malloc(s->keys_size);
 	s->fields = calloc(s->max_fields, sizeof(*s->fields));
 	s->values = calloc(s->max_fields, sizeof(*s->values));
