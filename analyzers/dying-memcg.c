@@ -281,6 +281,7 @@ static const struct wring_detector dying_memcg = {
 	"that of the first half; suspect when it rises or is large but not all hold. Each memcg\n"
 	"that stays costs percpu memory and time in every walk of the tree, and ids run out\n"
 	"(threads 2019 0l, 2014 2e 2f 2g 2h; R06 R08 R09 R10 R12 R52).",
+	.limits = "residue leak",
 	.controls =
 	"fires: a tmpfs file or memfd held open from outside in each cycle; silent: the same\n"
 	"without a holder",

@@ -4,7 +4,7 @@ base_libs = $(ZLIB_LIBS) -lm
 bin_PROGRAMS += wring
 wring_SOURCES = $(harness_base_sources) $(harness_api_sources) $(harness_plan_sources) $(harness_samplers_sources) \
 	$(harness_vm_sources) $(harness_run_sources) $(harness_cmd_sources) \
-	harness/agent/cgroup.c harness/agent/cgroup.h harness/agent/sysctl.c harness/agent/agent.h harness/agent/out.h \
+	harness/agent/cgroup.c harness/agent/cgroup.h harness/agent/sysctl.c harness/agent/workdir.c harness/agent/agent.h harness/agent/out.h \
 	harness/agent/out.c \
 	$(workload_sources) workloads/load/context.c workloads/load/context.h \
 	$(store_sources) $(detector_sources) $(report_sources) $(stats_sources)

@@ -322,6 +322,16 @@ static int prepare_writer(struct wring_store *st, int64_t version, struct wring_
 	return r;
 }
 
+/* A lock that another program keeps, a disk that is full: better known now than after the first run. */
+static int try_to_write(struct wring_store *st, struct wring_err *err)
+{
+	int r = wring_db_begin(st, "opening", err);
+
+	if (r == 0)
+		wring_db_rollback(st);
+	return r;
+}
+
 static int open_once(const char *path, bool is_writer, const struct wring_embedded *migrations,
 		     int64_t *ret_version, struct wring_store **ret, struct wring_err *err)
 {
@@ -344,6 +354,8 @@ static int open_once(const char *path, bool is_writer, const struct wring_embedd
 		r = prepare_writer(st, *ret_version, err);
 	if (r == 0 && is_writer)
 		r = wring_db_migrate(st, migrations, &from, err);
+	if (r == 0 && is_writer)
+		r = try_to_write(st, err);
 	if (r == 0 && !is_writer)
 		r = wring_db_exec(st, "PRAGMA query_only = ON", err);
 	if (r < 0) {

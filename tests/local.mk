@@ -1,6 +1,75 @@
-EXTRA_DIST += $(test_files)
+# `make check`: unit tests (cmocka, where it is installed) and fuzz targets for a bounded and seeded count. `make check-bats`:
+# the command line's contract and the tree's own rules. A new unit test is a name in unit_tests and what it links.
+EXTRA_DIST += $(test_files) tests/run tests/fixtures
+LOG_COMPILER = $(SHELL) $(srcdir)/tests/run
+AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)'; export top_srcdir;
+
+# ---- what the tests link ----
+plan_sources = $(harness_base_sources) $(harness_plan_sources)
+samplers_sources = $(harness_base_sources) $(harness_api_sources) $(harness_samplers_sources)
+judge_sources = $(plan_sources) $(harness_api_sources) $(store_sources) $(detector_sources) $(report_sources) $(stats_sources)
+judge_libs = $(store_libs) $(base_libs) $(JANSSON_LIBS) $(INIH_LIBS) $(SMARTCOLS_LIBS) $(GSL_LIBS)
+vm_sources = $(harness_base_sources) $(harness_vm_sources)
+vm_libs = $(base_libs) $(JANSSON_LIBS) $(ARCHIVE_LIBS) $(KMOD_LIBS) $(LIBMD_LIBS) $(ZSTD_LIBS)
+
+# ---- unit tests ----
+unit_tests = tests/unit/test_base tests/unit/test_wire tests/unit/test_plan tests/unit/test_store tests/unit/test_samplers \
+	tests/unit/test_stats tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm
+
+tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
+tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c $(harness_base_sources)
+tests_unit_test_wire_LDADD = $(CMOCKA_LIBS) $(base_libs)
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c $(plan_sources)
+tests_unit_test_plan_LDADD = $(CMOCKA_LIBS) $(base_libs) $(INIH_LIBS)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(harness_base_sources) $(store_sources)
+nodist_tests_unit_test_store_SOURCES = $(store_built)
+tests_unit_test_store_LDADD = $(CMOCKA_LIBS) $(store_libs) $(base_libs)
+tests_unit_test_samplers_SOURCES = tests/unit/test_samplers.c $(samplers_sources)
+tests_unit_test_samplers_LDADD = $(CMOCKA_LIBS) $(base_libs)
+tests_unit_test_stats_SOURCES = tests/unit/test_stats.c $(harness_base_sources) $(stats_sources)
+tests_unit_test_stats_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
+tests_unit_test_detect_SOURCES = tests/unit/test_detect.c $(judge_sources)
+nodist_tests_unit_test_detect_SOURCES = $(store_built)
+tests_unit_test_detect_LDADD = $(CMOCKA_LIBS) $(judge_libs)
+tests_unit_test_judge_SOURCES = tests/unit/test_judge.c $(judge_sources)
+nodist_tests_unit_test_judge_SOURCES = $(store_built)
+tests_unit_test_judge_LDADD = $(CMOCKA_LIBS) $(judge_libs)
+tests_unit_test_kernel_SOURCES = tests/unit/test_kernel.c $(vm_sources)
+tests_unit_test_kernel_LDADD = $(CMOCKA_LIBS) $(vm_libs)
+tests_unit_test_vm_SOURCES = tests/unit/test_vm.c $(vm_sources)
+tests_unit_test_vm_LDADD = $(CMOCKA_LIBS) $(vm_libs)
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+
+# ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
+fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers
+fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)
+tests_fuzz_fuzz_units_LDADD = $(base_libs)
+tests_fuzz_fuzz_plan_SOURCES = tests/fuzz/fuzz_plan.c $(fuzz_sources) $(plan_sources)
+tests_fuzz_fuzz_plan_LDADD = $(base_libs) $(INIH_LIBS)
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(fuzz_sources) $(harness_base_sources)
+tests_fuzz_fuzz_wire_LDADD = $(base_libs)
+tests_fuzz_fuzz_samplers_SOURCES = tests/fuzz/fuzz_samplers.c $(fuzz_sources) $(samplers_sources)
+tests_fuzz_fuzz_samplers_LDADD = $(base_libs)
+check_PROGRAMS += $(fuzz_targets)
+TESTS += $(fuzz_targets)
+
+# ---- command line, with databases out of thin air ----
+check_PROGRAMS += tests/e2e/mkdb
+tests_e2e_mkdb_SOURCES = tests/e2e/mkdb.c $(harness_base_sources) $(store_sources)
+nodist_tests_e2e_mkdb_SOURCES = $(store_built)
+tests_e2e_mkdb_LDADD = $(store_libs) $(base_libs)
+check-bats: $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) tests/e2e/mkdb
+	WRING_BUILD='$(abs_top_builddir)' bats $(srcdir)/tests/meta $(srcdir)/tests/e2e/contract.bats $(srcdir)/tests/e2e/badinput.bats
+.PHONY: check-bats
 
 # ---- make bench: ratios, not a test; docs/bench.md says how to read them ----
+bench_programs = tests/bench/bench tests/bench/bench_samplers tests/bench/bare_init
 EXTRA_PROGRAMS += tests/bench/bench tests/bench/bench_samplers tests/bench/bare_init
 tests_bench_bench_SOURCES = tests/bench/bench.c $(harness_base_sources) $(harness_vm_sources)
 tests_bench_bench_LDADD = $(SQLITE_LIBS) $(JANSSON_LIBS) $(KMOD_LIBS) $(ARCHIVE_LIBS) $(LIBMD_LIBS) $(ZSTD_LIBS) $(base_libs) -lpthread
@@ -12,8 +81,8 @@ if !SANITIZED
 tests_bench_bench_samplers_LDFLAGS = $(AM_LDFLAGS) -static
 tests_bench_bare_init_LDFLAGS = $(AM_LDFLAGS) -static
 endif
-CLEANFILES += $(EXTRA_PROGRAMS)
-bench: $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) $(EXTRA_PROGRAMS)
+CLEANFILES += $(bench_programs)
+bench: $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) $(bench_programs)
 	tests/bench/bench$(EXEEXT) --build=. --kernel="$${WRING_KERNEL:-$(abs_top_srcdir)/build/kernel}" $(BENCH)
 .PHONY: bench
 # ---- end of make bench ----

@@ -106,6 +106,14 @@ void wring_sysctl_restore(struct wring_agent *a);
 /* Host: puts back what a dead wring left changed (journals in /run/wring). */
 void wring_sysctl_repair(void);
 
+/* ---- workdir.c ---- */
+int wring_workdir_new(struct wring_agent *a, struct wring_err *err);
+void wring_workdir_free(struct wring_agent *a);
+/* Removes everything below an open directory, which it closes. */
+void wring_workdir_empty(int dirfd);
+/* Host, without root: removes what a dead wring left in $TMPDIR. */
+void wring_workdir_sweep(void);
+
 /* ---- guest.c ---- PID 1: filesystems, modules (files in /modules, in the order of /modules/order), the record port */
 int wring_guest_setup(int *ret_record_fd, struct wring_err *err);
 void wring_guest_power_off(void) __attribute__((noreturn));

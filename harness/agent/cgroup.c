@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <libcgroup.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -196,26 +195,84 @@ static int remove_at(int parent, const char *name, int64_t deadline_ns)
 	return r;
 }
 
+bool wring_agent_is_alive(int pid)
+{
+	char path[40], exe[512];
+	const char *base;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n < 0)
+		return errno == EACCES; /* another user's: nobody knows */
+	exe[n] = '\0';
+	base = strrchr(exe, '/');
+	return base && !strncmp(base + 1, "wring-agent", strlen("wring-agent"));
+}
+
+static bool is_left(const struct dirent *e, const char *suffix)
+{
+	int pid, len = 0;
+
+	return e->d_type == DT_DIR && sscanf(e->d_name, "wring-%d%n", &pid, &len) == 1 && pid > 0 &&
+	       !strcmp(e->d_name + len, suffix) && !wring_agent_is_alive(pid);
+}
+
+static void bring_back(int base, const char *ctl)
+{
+	_cleanup_free_ char *procs = wring_strf("%s/cgroup.procs", ctl), *text = NULL;
+	char *save = NULL;
+
+	if (!procs || wring_read_file(base, procs, &text, NULL))
+		return;
+	for (char *pid = strtok_r(text, "\n", &save); pid; pid = strtok_r(NULL, "\n", &save))
+		wring_write_file(base, "cgroup.procs", pid);
+	remove_at(base, ctl, wring_now_ns() + WRING_NSEC_PER_SEC);
+}
+
+static void sweep_trees(int base, DIR *d)
+{
+	struct dirent *e;
+
+	while ((e = readdir(d))) {
+		_cleanup_close_ int child = -1;
+
+		if (!is_left(e, ""))
+			continue;
+		child = openat(base, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (child >= 0)
+			kill_all(child, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
+		remove_at(base, e->d_name, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
+	}
+}
+
+/* The controller goes off first: a cgroup has either processes or children with controllers. */
+static void sweep_ctls(int base, DIR *d)
+{
+	struct dirent *e;
+
+	while ((e = readdir(d))) {
+		if (!is_left(e, "-ctl"))
+			continue;
+		wring_write_file(base, "cgroup.subtree_control", "-memory");
+		bring_back(base, e->d_name);
+	}
+}
+
 void wring_base_sweep(const struct wring_base *b)
 {
 	int fd = open_dir(b->mount, b->path, "");
-	struct dirent *e;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
-	while (d && (e = readdir(d))) {
-		_cleanup_close_ int child = -1;
-		int pid;
-
-		if (e->d_type != DT_DIR || sscanf(e->d_name, "wring-%d", &pid) != 1 || pid <= 0 || !kill(pid, 0) ||
-		    errno != ESRCH)
-			continue;
-		child = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (child >= 0)
-			kill_all(child, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
-		remove_at(fd, e->d_name, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
+	if (!d) {
+		wring_closep(&fd);
+		return;
 	}
-	if (d)
-		closedir(d);
+	sweep_trees(fd, d);
+	rewinddir(d);
+	if (b->delegated)
+		sweep_ctls(fd, d);
+	closedir(d);
 }
 
 /* ---- tree ---- */
@@ -249,15 +306,10 @@ static int move_out(struct wring_tree *t, int base, struct wring_err *err)
 
 static void move_back(struct wring_tree *t, int base)
 {
-	_cleanup_free_ char *ctl = wring_strf("%s-ctl", t->name), *procs = NULL, *text = NULL;
-	char *save = NULL;
+	_cleanup_free_ char *ctl = wring_strf("%s-ctl", t->name);
 
-	procs = ctl ? wring_strf("%s/cgroup.procs", ctl) : NULL;
-	if (!procs || wring_read_file(base, procs, &text, NULL))
-		return;
-	for (char *pid = strtok_r(text, "\n", &save); pid; pid = strtok_r(NULL, "\n", &save))
-		wring_write_file(base, "cgroup.procs", pid);
-	remove_at(base, ctl, wring_now_ns() + WRING_NSEC_PER_SEC);
+	if (ctl)
+		bring_back(base, ctl);
 }
 
 int wring_tree_new(const struct wring_base *b, const char *name, struct wring_tree **ret, struct wring_err *err)

@@ -22,7 +22,10 @@ struct wring_tree;
 int wring_tree_new(const struct wring_base *b, const char *name, struct wring_tree **ret, struct wring_err *err);
 /* Kills all in it, removes everything, undoes what was changed in base. NULL-safe. */
 void wring_tree_free(struct wring_tree *t);
-/* Removes what a dead wring left below base: directories wring-PID-* whose PID is gone. */
+/* Whether that PID is a wring-agent that runs; a zombie does not, and another program may have the number by now. */
+bool wring_agent_is_alive(int pid);
+/* Removes what a dead wring left below base: directories wring-PID whose PID is gone. In a delegated base, processes that it
+ * had moved to wring-PID-ctl (its recorder, which may be the caller) come back first. */
 void wring_base_sweep(const struct wring_base *b);
 
 /* group: "SCENARIO/work/leaf0", below the tree. Parents get +memory in cgroup.subtree_control. */

@@ -176,8 +176,9 @@ static void child(const char *program, char *const argv[], const int keep[3])
 	sigset_t none;
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
-	/* The agent is exempt from the OOM killer; what it starts must not be. */
-	if (fd >= 0 && write(fd, zero, 1) != 1)
+	/* The agent is exempt from the OOM killer; what it starts must not be. Who has no right to lower it (a user's session
+	 * on systemd starts at 200) has none to be exempt either. */
+	if (fd >= 0 && write(fd, zero, 1) != 1 && errno != EACCES)
 		_exit(126);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

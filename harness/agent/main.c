@@ -4,12 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "config.h"
 #include "harness/agent/agent.h"
@@ -45,26 +42,6 @@ static int load_topology(struct wring_agent *a, struct wring_err *err)
 	return 0;
 }
 
-/* Mounts made here are seen by nobody else and vanish with us; a tmpfs over /tmp leaves no directory behind either. */
-static int private_workdir(struct wring_agent *a, struct wring_err *err)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	if (a->guest) {
-		a->workdir = strdup("/tmp");
-	} else if (!geteuid()) {
-		a->workdir = strdup("/tmp");
-		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		    mount("none", "/tmp", "tmpfs", 0, "mode=0755"))
-			return wring_err_set(err, -errno, "a private mount namespace: %s", strerror(errno));
-	} else {
-		a->workdir = wring_strf("%s/wring-%d", tmp ? tmp : "/tmp", getpid());
-		if (a->workdir && mkdir(a->workdir, 0700))
-			return wring_err_set(err, -errno, "%s: %s", a->workdir, strerror(errno));
-	}
-	return a->workdir ? 0 : wring_err_set(err, -ENOMEM, "working directory");
-}
-
 static int set_up(struct wring_agent *a, struct wring_err *err)
 {
 	_cleanup_free_ char *name = wring_strf("wring-%d", getpid());
@@ -84,9 +61,10 @@ static int set_up(struct wring_agent *a, struct wring_err *err)
 	if (!r && !a->guest) {
 		wring_base_sweep(&base);
 		wring_sysctl_repair();
+		wring_workdir_sweep();
 	}
 	if (!r)
-		r = private_workdir(a, err);
+		r = wring_workdir_new(a, err);
 	if (!r)
 		r = wring_tree_new(&base, name, &a->tree, err);
 	wring_base_done(&base);
@@ -98,9 +76,7 @@ static void tear_down(struct wring_agent *a)
 	wring_tree_free(a->tree);
 	if (a->topology)
 		hwloc_topology_destroy(a->topology);
-	if (a->workdir && !a->guest && geteuid())
-		rmdir(a->workdir);
-	free(a->workdir);
+	wring_workdir_free(a);
 	free(a->journal);
 }
 

@@ -48,16 +48,22 @@ static char *disk_by_loop(const struct wring_mount *m, int *ret_fd, struct wring
 	_cleanup_close_ int image = -1, ctl = -1, fd = -1;
 	_cleanup_free_ char *path = NULL;
 	struct loop_config cfg = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
-	int nr;
+	int nr, r, tries = 0;
 
 	if (wring_disk_image(m->type, m->size_bytes, &image, err))
 		return NULL;
 	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	nr = ctl < 0 ? -1 : ioctl(ctl, LOOP_CTL_GET_FREE);
-	path = nr < 0 ? NULL : wring_strf("/dev/loop%d", nr);
-	fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	cfg.fd = (unsigned)image;
-	if (fd < 0 || ioctl(fd, LOOP_CONFIGURE, &cfg)) {
+	/* Somebody else may take the free device first. */
+	do {
+		wring_closep(&fd);
+		free(path);
+		nr = ctl < 0 ? -1 : ioctl(ctl, LOOP_CTL_GET_FREE);
+		path = nr < 0 ? NULL : wring_strf("/dev/loop%d", nr);
+		fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+		r = fd < 0 ? -1 : ioctl(fd, LOOP_CONFIGURE, &cfg);
+	} while (r && fd >= 0 && errno == EBUSY && tries++ < 20);
+	if (r) {
 		wring_err_set(err, -errno, "a loop device for mount %s: %s (modprobe loop)", m->name, strerror(errno));
 		return NULL;
 	}
@@ -122,30 +128,6 @@ int wring_scratch_new(struct wring_session *s, struct wring_err *err)
 	return r;
 }
 
-static void remove_below(int dirfd)
-{
-	DIR *d = fdopendir(dirfd);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (e->d_type == DT_DIR) {
-			int fd = openat(dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-			if (fd >= 0)
-				remove_below(fd);
-			unlinkat(dirfd, e->d_name, AT_REMOVEDIR);
-		} else {
-			unlinkat(dirfd, e->d_name, 0);
-		}
-	}
-	if (d)
-		closedir(d);
-	else
-		close(dirfd);
-}
-
 void wring_scratch_free(struct wring_session *s)
 {
 	for (size_t i = 0; s->mounts && i < s->scenario->n_mounts; i++) {
@@ -154,7 +136,7 @@ void wring_scratch_free(struct wring_session *s)
 
 		/* The next scenario starts on an empty filesystem. */
 		if (fd >= 0)
-			remove_below(fd);
+			wring_workdir_empty(fd);
 		if (x->mounted && umount2(x->dir, 0))
 			umount2(x->dir, MNT_DETACH);
 		if (x->loop_fd >= 0)

@@ -164,6 +164,10 @@ static void tear_down(struct wring_session *s)
 /* What this machine must have for the scenario; the reason for a skip, or NULL. */
 static const char *unmet_need(const struct wring_session *s, char *buf, size_t size)
 {
+	if (s->scenario->sysctls.n && !s->agent->guest && geteuid()) {
+		snprintf(buf, size, "needs root, to set %s", s->scenario->sysctls.rows[0].key);
+		return buf;
+	}
 	for (size_t i = 0; i < s->scenario->n_needs; i++) {
 		const char *need = s->scenario->needs[i];
 

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,7 +96,7 @@ void wring_sysctl_repair(void)
 		_cleanup_free_ char *path = NULL;
 		int pid = atoi(e->d_name);
 
-		if (pid <= 0 || !kill(pid, 0) || errno != ESRCH)
+		if (pid <= 0 || wring_agent_is_alive(pid))
 			continue;
 		path = wring_strf(JOURNAL_DIR "/%s", e->d_name);
 		if (path)

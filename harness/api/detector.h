@@ -42,6 +42,7 @@ struct wring_detector {
 	const char *name;
 	const char *summary;  /* one line */
 	const char *doc;      /* what is judged, against which limit, and why that is the kernel's duty */
+	const char *limits;   /* keys of its own that [limits] may set, "residue leak"; NULL: none */
 	const char *controls; /* which tests prove it: "fires: ...; silent: ..." */
 	/* Adds at least one finding (a pass is one), or returns -errno with err set when the store fails. */
 	int (*judge)(struct wring_view *v, struct wring_err *err);

@@ -26,12 +26,12 @@ static const struct argp_option *find_short(const struct argp_option *o, char ke
 
 static int no_option(const char *name, const char *what, size_t len)
 {
-	return wring_usage_error("%s: no option '%.*s': %s --help lists them", name, (int)len, what, name);
+	return wring_usage_error("%s: no option '%.*s': wring %s --help lists them", name, (int)len, what, name);
 }
 
-static int no_value(const char *name, const struct argp_option *o)
+static int no_value(const char *name, const struct argp_option *o, bool is_long)
 {
-	if (o->name)
+	if (is_long)
 		return wring_usage_error("%s: --%s needs a value: --%s=%s", name, o->name, o->name, o->arg);
 	return wring_usage_error("%s: -%c needs a value: -%c %s", name, o->key, o->key, o->arg);
 }
@@ -83,15 +83,15 @@ int wring_args(const struct argp *argp, const char *name, int argc, char **argv,
 
 		if (*arg != '-' || !arg[1])
 			continue;
-		if (!strcmp(arg, "--help")) {
+		if (!strcmp(arg, "--help") || !strcmp(arg, "-?")) {
 			argp_help(argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, full ? full : argv[0]);
 			exit(WRING_EXIT_OK);
 		}
 		code = arg[1] == '-' ? check_long(argp, name, arg, &next) : check_short(argp, name, arg, &next);
 		if (!code && next && ++i == argc)
-			code = no_value(name, option_of(argp, arg));
+			code = no_value(name, option_of(argp, arg), arg[1] == '-');
 	}
 	if (!code && argp_parse(argp, argc, argv, ARGP_NO_HELP | ARGP_NO_ERRS, NULL, input))
-		code = wring_usage_error("%s: these arguments make no sense: %s --help lists what is accepted", name, name);
+		code = wring_usage_error("%s: these arguments make no sense: wring %s --help lists what is accepted", name, name);
 	return code;
 }

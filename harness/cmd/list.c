@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzers/report/report.h"
+#include "analyzers/report/text.h"
 #include "harness/api/detector.h"
 #include "harness/api/sampler.h"
 #include "harness/api/workload.h"
@@ -72,8 +73,12 @@ static int list_detectors(const char *db)
 	const struct wring_detector *const *all = wring_detectors(&n);
 
 	(void)db;
-	for (size_t i = 0; i < n; i++)
-		printf("%-20s %s\n%-20s %s\n", all[i]->name, all[i]->summary, "", all[i]->controls ? all[i]->controls : "");
+	for (size_t i = 0; i < n; i++) {
+		printf("%-20s %s\n%-20s ", all[i]->name, all[i]->summary, "");
+		for (const char *p = all[i]->controls ? all[i]->controls : ""; *p; p++)
+			putchar(*p == '\n' ? ' ' : *p);
+		putchar('\n');
+	}
 	return WRING_EXIT_OK;
 }
 
@@ -147,6 +152,15 @@ static int list_metrics(const char *db)
 	return WRING_EXIT_OK;
 }
 
+/* The release is what a guest said. */
+static void print_run(const struct wring_run_row *r)
+{
+	_cleanup_free_ char *release = wring_text_clean(r->release, true), *label = wring_text_clean(r->label, true);
+
+	printf("%-5lld %s  %-16s %-8s %-28s %s\n", (long long)r->id, r->started, r->scenario, r->outcome, release ? release : "",
+	       label ? label : "");
+}
+
 static int list_runs(const char *db)
 {
 	struct wring_store *st = NULL;
@@ -157,8 +171,7 @@ static int list_runs(const char *db)
 	if (!r)
 		r = wring_store_runs(st, NULL, &runs, &err);
 	for (size_t i = 0; i < runs.n && !r; i++)
-		printf("%-5lld %s  %-16s %-8s %-28s %s\n", (long long)runs.rows[i].id, runs.rows[i].started, runs.rows[i].scenario,
-		       runs.rows[i].outcome, runs.rows[i].release, runs.rows[i].label);
+		print_run(&runs.rows[i]);
 	wring_runs_done(&runs);
 	wring_store_close(st);
 	return r ? wring_complain(&err, WRING_EXIT_USAGE) : WRING_EXIT_OK;
@@ -233,36 +246,41 @@ static void show_scenario(const struct wring_scenario *s)
 	wring_scenario_print(s, stdout);
 }
 
-static bool show_plugin(const char *what)
+static void heading(const char *name, const char *summary, bool again)
+{
+	printf("%s%s: %s\n", again ? "\n" : "", name, summary);
+}
+
+/* A name may mean several things: dying-memcg is a scenario and the detector that judges it. */
+static bool show_plugins(const char *what, bool found)
 {
 	size_t n;
 	const struct wring_detector *const *d = wring_detectors(&n);
-	const struct wring_workload *w;
-	const struct wring_sampler *s;
+	const struct wring_workload *w = wring_workload_find(what);
+	const struct wring_sampler *s = wring_sampler_find(what);
 
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(d[i]->name, what)) {
-			printf("%s: %s\n", d[i]->name, d[i]->summary);
+			heading(d[i]->name, d[i]->summary, found);
 			paragraph("What is judged", d[i]->doc);
+			paragraph("Limits ([limits] NAME.KEY)", d[i]->limits);
 			paragraph("Controls", d[i]->controls);
-			return true;
+			found = true;
 		}
-	w = wring_workload_find(what);
 	if (w) {
-		printf("%s: %s\n", w->name, w->summary);
+		heading(w->name, w->summary, found);
 		paragraph("What it does", w->doc);
 		printf("\nParameters\n");
 		wring_params_help(w->params, stdout);
-		return true;
+		found = true;
 	}
-	s = wring_sampler_find(what);
 	if (s) {
-		printf("%s: %s\n", s->name, s->summary);
+		heading(s->name, s->summary, found);
 		for (size_t i = 0; i < WRING_MAX_FILES && s->files[i]; i++)
 			printf("  reads %s\n", s->files[i]);
-		return true;
+		found = true;
 	}
-	return false;
+	return found;
 }
 
 static int show_run(const char *db, const char *spec)
@@ -305,7 +323,7 @@ static int show(int argc, char **argv)
 			found = true;
 		}
 	wring_scenarios_done(&s);
-	return found || show_plugin(a.what) ? WRING_EXIT_OK : show_run(a.db, a.what);
+	return show_plugins(a.what, found) ? WRING_EXIT_OK : show_run(a.db, a.what);
 }
 
 const struct wring_cmd wring_cmd_list = { "list", "[WHAT]", "scenarios, suites, workloads, samplers, detectors, metrics, runs", list };

@@ -38,25 +38,29 @@ int wring_usage_error(const char *fmt, ...)
 	return wring_complain(&err, WRING_EXIT_USAGE);
 }
 
+/* Only this tells: /proc and root's permissions are not what access(2) says. */
+static int try_to_create(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	unlink(path);
+	return 0;
+}
+
 int wring_can_write(const char *option, const char *path, struct wring_err *err)
 {
-	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 	struct stat st;
-	int r = 0;
+	int r;
 
-	if (!dir)
-		return wring_err_set(err, -ENOMEM, "%s: out of memory", option);
 	if (!*path)
 		r = -ENOENT;
 	else if (!stat(path, &st))
 		r = S_ISDIR(st.st_mode) ? -EISDIR : faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? -errno : 0;
-	else if (errno != ENOENT)
-		r = -errno;
-	else if (stat(dir, &st) || faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS))
-		r = -errno;
-	else if (!S_ISDIR(st.st_mode))
-		r = -ENOTDIR;
+	else
+		r = try_to_create(path);
 	return r ? wring_err_set(err, r, "%s=%s: %s: name a file that can be written", option, path, strerror(-r)) : 0;
 }
 
@@ -81,6 +85,15 @@ static void help(FILE *out)
 	      "3 inconclusive, 4 could not be measured.\n", out);
 }
 
+/* A result that nobody could read is none: a full disk behind `wring list > FILE`. */
+static int finish(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	wring_usage_error("writing to standard output: %s", strerror(errno));
+	return code == WRING_EXIT_OK || code == WRING_EXIT_INCONCLUSIVE ? WRING_EXIT_BROKEN : code;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
@@ -93,6 +106,6 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i]->name))
-			return commands[i]->run(argc - 1, argv + 1);
+			return finish(commands[i]->run(argc - 1, argv + 1));
 	return wring_usage_error("no command '%s': wring --help lists them", argv[1]);
 }

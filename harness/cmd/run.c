@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +34,7 @@ static const struct argp_option options[] = {
 	{ "dry-run", O_DRY, NULL, 0, "print every cgroup, file write and process it would make", 0 },
 	{ "quiet", 'q', NULL, 0, "no progress", 0 },
 	{ "verbose", 'v', NULL, 0, "every event as it comes", 0 },
-	{ 0 } };
+	WRING_HELP_OPTION, { 0 } };
 
 struct args {
 	struct wring_run_options o;
@@ -69,6 +68,19 @@ static int push(struct args *a, char **list, size_t *n, char *arg)
 		return wring_err_set(&a->err, -E2BIG, "too many of '%s' (at most 64)", arg);
 	list[(*n)++] = arg;
 	return 0;
+}
+
+/* Options that only a guest can honour; the first one given decides where `auto` runs. */
+static void note_guest_option(struct args *a, int key)
+{
+	static const struct { int key; const char *name; } only_guest[] = {
+		{ O_KERNEL, "--kernel" }, { O_APPEND, "--append" }, { O_CPUS, "--cpus" }, { O_NODES, "--nodes" }, { O_MEMORY, "--memory" },
+		{ O_ACCEL, "--accel" },
+	};
+
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(only_guest) && !a->o.guest_option; i++)
+		if (only_guest[i].key == key)
+			a->o.guest_option = only_guest[i].name;
 }
 
 static int parse_option(struct args *a, int key, char *arg)
@@ -116,6 +128,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	if (a->err.code)
 		return 0;
+	note_guest_option(a, key);
 	r = parse_option(a, key, arg);
 	return r == (int)ARGP_ERR_UNKNOWN ? ARGP_ERR_UNKNOWN : 0;
 }
@@ -267,10 +280,12 @@ static int run_selected(struct args *a)
 
 	if (!r && a->known)
 		r = wring_known_read(a->known, &known, &a->err);
-	if (!r)
-		r = wring_place_check(&a->o, &s, &a->err);
+	if (!r && a->json)
+		r = wring_can_write("--json", a->json, &a->err);
 	if (!r)
 		r = wring_place_find(&a->o, &p, &a->err);
+	if (!r)
+		r = wring_place_check(&a->o, &p, &s, &a->err);
 	for (size_t i = 0; i < s.n && a->timeout_ns; i++)
 		s.rows[i]->timeout_ns = (uint64_t)a->timeout_ns;
 	if (!r && a->dry)
@@ -292,17 +307,19 @@ static int run(int argc, char **argv)
 		"wring run @smoke                         the short suite\n"
 		"wring run slab-at-max --nodes=1          one scenario\n"
 		"wring run @smoke --kernel=arch/x86/boot/bzImage\n"
-		"wring run high-kmem --append=cgroup.memory=nokmem   a planted fault: accounting fails", NULL, NULL, NULL };
+		"wring run high-kmem --append=cgroup.memory=nokmem   a planted fault", NULL, NULL, NULL };
 	struct args a = { .reps = 1, .o = { .cpus = 4, .nodes = 2, .memory_bytes = 2ULL << 30 } };
-	char name[] = "wring run";
+	int code;
 
-	argv[0] = name;
 	a.o.seed = (uint64_t)time(NULL);
-	argp_err_exit_status = WRING_EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	code = wring_args(&argp, "run", argc, argv, &a);
+	if (code)
+		return code;
 	a.o.append = a.append;
 	if (a.err.code)
 		return wring_complain(&a.err, WRING_EXIT_USAGE);
+	if (a.o.quiet && a.o.verbose)
+		return wring_usage_error("run: one of --quiet and --verbose is accepted, not both");
 	if (!a.n_targets)
 		return wring_usage_error("run: name a scenario, a suite (@smoke) or a file; wring list scenarios shows what there is");
 	catch_signals();

@@ -33,4 +33,3 @@ int wring_settings_add(struct wring_settings *s, const char *key, const char *va
 bool wring_plan_is_name(const char *s);       /* [A-Za-z0-9_][A-Za-z0-9._-]*, at most 64 bytes */
 bool wring_plan_is_path(const char *s);       /* names joined by '/' */
 bool wring_plan_is_file(const char *s);       /* a cgroup file: a name with a dot */
-bool wring_plan_is_sysctl(const char *s);

@@ -96,6 +96,10 @@ int wring_scenario_parse(const char *name, const char *text, const struct wring_
 void wring_scenario_free(struct wring_scenario *s);
 /* Resolved text: parameters replaced, defaults written out; parses back to the same scenario. */
 void wring_scenario_print(const struct wring_scenario *s, FILE *out);
+/* vm.swappiness: a name with dots below /proc/sys. */
+bool wring_plan_is_sysctl(const char *s);
+/* What a scenario may say under `needs`; the agent (harness/agent/session.c) knows whether it is there. */
+#define WRING_NEEDS "memcg scratch vm root global-pressure swap zram tracefs"
 /* A value of settings, or NULL. */
 const char *wring_setting_get(const struct wring_settings *s, const char *key);
 /* The group a load, sample or step means: "leaf" for all directories of it, "leaf3" for one of a group with

@@ -33,9 +33,8 @@ static int add_carried(struct wring_initramfs *i, const struct wring_scenarios *
 {
 	for (size_t k = 0; k < s->n; k++)
 		for (size_t c = 0; c < s->rows[k]->n_carry; c++) {
-			const char *file = s->rows[k]->carry[c], *base = strrchr(file, '/'), *dir = strrchr(s->rows[k]->file, '/');
-			_cleanup_free_ char *host = *file == '/' || !dir ? strdup(file) :
-						    wring_strf("%.*s/%s", (int)(dir - s->rows[k]->file), s->rows[k]->file, file);
+			const char *file = s->rows[k]->carry[c], *base = strrchr(file, '/');
+			_cleanup_free_ char *host = wring_carry_path(s->rows[k], file);
 			_cleanup_free_ char *guest = wring_strf("/carry/%s", base ? base + 1 : file);
 			int r = host && guest ? add_file(i, host, guest, err) : wring_err_set(err, -ENOMEM, "carry");
 
@@ -333,8 +332,10 @@ static enum fate look(struct watch *w, struct wring_recorder *r)
 {
 	int64_t now = wring_now_ns();
 
-	if (wring_interrupted)
+	if (wring_interrupted) {
+		*w->detail = '\0';
 		return INTERRUPTED;
+	}
 	look_at_cpus(w, r, now);
 	if (!r->hello) {
 		enum wring_vm_state state = WRING_VM_RUNNING;

@@ -18,11 +18,13 @@
 
 #define STOP_NS (60 * WRING_NSEC_PER_SEC)
 #define SILENCE_NS (30 * WRING_NSEC_PER_SEC)
+/* A process that SIGKILL does not end sleeps in the kernel: we go without it. */
+#define KILLED_NS (15 * WRING_NSEC_PER_SEC)
 
 struct child {
 	pid_t pid;
 	int pidfd, fd;
-	bool told;
+	bool told, stuck;
 	int64_t told_ns;
 };
 
@@ -70,13 +72,17 @@ static int start(const struct wring_recorder *r, size_t first, struct child *c, 
 }
 
 /* Why the agent went, for the run it left unfinished. */
-static int write_down(struct wring_recorder *r, int status, struct wring_err *err)
+static int write_down(struct wring_recorder *r, const struct child *c, int status, struct wring_err *err)
 {
 	char reason[700];
 
 	if (r->done >= r->scenarios->n)
 		return 0;
-	if (*r->error)
+	if (c->stuck) {
+		snprintf(reason, sizeof(reason), "the kernel does not let go of wring-agent (pid %d)%s%s", c->pid, *r->stuck ? ": " : "", r->stuck);
+		if (!*r->stuck)
+			wring_recorder_note(r, "guest", "hang", reason);
+	} else if (*r->error)
 		snprintf(reason, sizeof(reason), "%s", r->error);
 	else if (wring_interrupted)
 		snprintf(reason, sizeof(reason), "interrupted by the user");
@@ -110,17 +116,22 @@ static int follow(struct wring_recorder *r, struct child *c, struct wring_err *e
 		if (fds[0].revents) {
 			int y = wring_recorder_read(r, c->fd, err);
 
-			if (y > 0)
-				fds[0].fd = -1;
-			else if (y && !x)
+			if (y == -EBADMSG)
+				snprintf(r->error, sizeof(r->error), "%.*s", (int)sizeof(r->error) - 1, err->msg);
+			else if (y < 0 && !x)
 				x = y;
+			if (y > 0 || y == -EBADMSG)
+				fds[0].fd = -1;
 		} else if (fds[1].revents) {
 			return x;
 		}
+		c->stuck = c->told && wring_now_ns() - c->told_ns > STOP_NS + KILLED_NS;
+		if (c->stuck)
+			return x;
 		if (!x)
 			x = wring_recorder_tick(r, err);
 		/* A stream that cannot be stored is no reason to leave a loaded host behind: the agent tidies up first. */
-		if (x || wring_interrupted || (!c->told && wring_now_ns() - r->last_record_ns > SILENCE_NS))
+		if (x || c->told || fds[0].fd < 0 || *r->stuck || wring_interrupted || wring_now_ns() - r->last_record_ns > SILENCE_NS)
 			stop_agent(c);
 	}
 }
@@ -138,6 +149,8 @@ int wring_boot_host(struct wring_recorder *r, size_t first, struct wring_err *er
 	x = wring_recorder_boot(r, &(struct wring_boot_meta){ .uuid = uuid, .where = "host",
 			.started = wring_rfc3339(wring_realtime_ns(), started, sizeof(started)),
 			.append = "", .kernel_sha256 = "", .accel = "", .vm = "" }, first, err);
+	/* Before the agent moves us to a cgroup of its own. */
+	wring_base_find(&base, NULL);
 	/* The recorder is outside the stressed cgroup; exempt it from the global OOM killer too, where we may. */
 	wring_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "-1000");
 	if (mlockall(MCL_CURRENT))
@@ -147,16 +160,17 @@ int wring_boot_host(struct wring_recorder *r, size_t first, struct wring_err *er
 	if (!x)
 		x = follow(r, &c, err);
 	if (c.pid > 0)
-		waitpid(c.pid, &status, 0);
+		waitpid(c.pid, &status, c.stuck ? WNOHANG : 0);
 	if (c.fd >= 0)
 		close(c.fd);
 	if (c.pidfd >= 0)
 		close(c.pidfd);
 	munlockall();
-	if (!wring_base_find(&base, NULL)) {
+	if (base.path) {
 		wring_base_sweep(&base);
 		wring_sysctl_repair();
+		wring_workdir_sweep();
 	}
 	wring_base_done(&base);
-	return x ? x : write_down(r, status, err);
+	return x ? x : write_down(r, &c, status, err);
 }

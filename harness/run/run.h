@@ -17,6 +17,7 @@ struct wring_run_options {
 	enum wring_where where;
 	const char *kernel;              /* path; NULL: $WRING_KERNEL, build/kernel, the host's own image */
 	const char *append;              /* kernel command line, "" */
+	const char *guest_option;        /* first option given that only a guest can honour, "--cpus"; NULL: none */
 	unsigned cpus, nodes;
 	uint64_t memory_bytes;
 	enum wring_accel accel;
@@ -37,6 +38,8 @@ int wring_scenarios_all(struct wring_scenarios *ret, struct wring_err *err);
 void wring_scenarios_done(struct wring_scenarios *s);
 /* Samplers, detectors and workloads that a scenario names must exist, and its loads' parameters be accepted. */
 int wring_scenario_check(const struct wring_scenario *s, struct wring_err *err);
+/* Where a file of the scenario's carry list lies: relative to the scenario's own file. On the heap. */
+char *wring_carry_path(const struct wring_scenario *s, const char *file);
 
 /* ---- where.c ---- */
 struct wring_place {
@@ -49,8 +52,8 @@ struct wring_place {
 };
 int wring_place_find(const struct wring_run_options *o, struct wring_place *ret, struct wring_err *err);
 void wring_place_done(struct wring_place *p);
-/* Memory and CPUs that make sense; called before anything is started. */
-int wring_place_check(const struct wring_run_options *o, const struct wring_scenarios *s, struct wring_err *err);
+/* Memory and CPUs that make sense, limits that can be hit, files to carry that are there; called before anything is started. */
+int wring_place_check(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, struct wring_err *err);
 /* Path of wring-agent or wring-load: beside this program, or installed. On the heap, or NULL with err set. */
 char *wring_program(const char *name, struct wring_err *err);
 /* Default kernel path on the heap, or NULL. */

@@ -7,7 +7,9 @@
 #include "harness/api/detector.h"
 #include "harness/api/sampler.h"
 #include "harness/api/workload.h"
+#include "harness/base/units.h"
 #include "harness/base/util.h"
+#include "harness/plan/ini.h"
 #include "harness/run/run.h"
 #include "results-schema/embed.h"
 
@@ -38,7 +40,7 @@ static size_t sets_for(const struct overrides *o, const char *name, struct wring
 	for (size_t i = 0; i < o->n_sets; i++) {
 		const char *eq = strchr(o->sets[i], '=');
 
-		if (strncmp(o->sets[i], name, len) || o->sets[i][len] != '.' || !eq)
+		if (strncmp(o->sets[i], name, len) || o->sets[i][len] != '.' || !eq || eq < o->sets[i] + len)
 			continue;
 		ret[n].key = strndup(o->sets[i] + len + 1, (size_t)(eq - o->sets[i]) - len - 1);
 		ret[n].value = strdup(eq + 1);
@@ -48,45 +50,96 @@ static size_t sets_for(const struct overrides *o, const char *name, struct wring
 	return n;
 }
 
+static int bad_sysctl(const char *arg, const char *accepted, struct wring_err *err)
+{
+	return wring_err_set(err, -EINVAL, "--sysctl=%s: accepted: %s", arg, accepted);
+}
+
+/* The value goes into a scenario's text and is read again by the agent. */
+static int check_sysctl(const char *arg, const char *eq, struct wring_err *err)
+{
+	_cleanup_free_ char *key = eq ? strndup(arg, (size_t)(eq - arg)) : NULL;
+
+	if (!eq || !key || !wring_plan_is_sysctl(key))
+		return bad_sysctl(arg, "KEY=VALUE with a key below /proc/sys, as in vm.swappiness=0", err);
+	if (!eq[1] || strspn(eq + 1, " \t") == strlen(eq + 1) || strchr("#;", eq[1]) || strstr(eq, " ;") || strlen(eq) > 100 ||
+	    wring_ini_bad_text(eq + 1, strlen(eq + 1)))
+		return bad_sysctl(arg, "a value of one line and at most 99 characters, as in vm.swappiness=0", err);
+	return 0;
+}
+
+/* The last word on a key is the command line's. */
+static int set_sysctl(struct wring_settings *all, const char *key, size_t len, const char *value)
+{
+	char *copy = strdup(value);
+	struct wring_setting *rows;
+
+	for (size_t i = 0; i < all->n && copy; i++)
+		if (strlen(all->rows[i].key) == len && !strncmp(all->rows[i].key, key, len)) {
+			free(all->rows[i].value);
+			all->rows[i].value = copy;
+			return 0;
+		}
+	rows = copy ? realloc(all->rows, (all->n + 1) * sizeof(*rows)) : NULL;
+	if (!rows) {
+		free(copy);
+		return -ENOMEM;
+	}
+	all->rows = rows;
+	rows[all->n] = (struct wring_setting){ strndup(key, len), copy, 0 };
+	return rows[all->n++].key ? 0 : -ENOMEM;
+}
+
 static int add_sysctls(const struct overrides *o, struct wring_scenario *s, struct wring_err *err)
 {
 	for (size_t i = 0; i < o->n_sysctls; i++) {
 		const char *eq = strchr(o->sysctls[i], '=');
-		struct wring_setting *rows;
+		int r = check_sysctl(o->sysctls[i], eq, err);
 
-		if (!eq || eq == o->sysctls[i])
-			return wring_err_set(err, -EINVAL, "--sysctl=%s: KEY=VALUE is accepted, as in vm.swappiness=0", o->sysctls[i]);
-		rows = realloc(s->sysctls.rows, (s->sysctls.n + 1) * sizeof(*rows));
-		if (!rows)
+		if (r)
+			return r;
+		if (set_sysctl(&s->sysctls, o->sysctls[i], (size_t)(eq - o->sysctls[i]), eq + 1))
 			return wring_err_set(err, -ENOMEM, "sysctls");
-		s->sysctls.rows = rows;
-		rows[s->sysctls.n++] = (struct wring_setting){ strndup(o->sysctls[i], (size_t)(eq - o->sysctls[i])), strdup(eq + 1), 0 };
 	}
 	return 0;
 }
 
-static int parse(const char *file, const char *text, const struct overrides *o, struct wring_scenario **ret, struct wring_err *err)
+/* Twice: only the text itself says what the scenario is called, and so which overrides are its own. */
+static int parse_with(const char *file, const char *text, const struct overrides *o, const char *name, struct wring_scenario **ret,
+		      struct wring_err *err)
 {
-	const char *base = strrchr(file, '/');
-	_cleanup_free_ char *name = strdup(base ? base + 1 : file);
 	struct wring_setting *sets = calloc(o->n_sets + 1, sizeof(*sets));
-	size_t n = 0, len = name ? strlen(name) : 0;
-	int r = name && sets ? 0 : wring_err_set(err, -ENOMEM, "scenario %s", file);
+	size_t n = sets ? sets_for(o, name, sets) : 0;
+	int r = sets ? 0 : wring_err_set(err, -ENOMEM, "scenario %s", file);
 
-	if (len > 4 && !strcmp(name + len - 4, ".ini"))
-		name[len - 4] = '\0';
-	if (!r)
-		n = sets_for(o, name, sets);
 	if (!r)
 		r = wring_scenario_parse(file, text, sets, n, ret, err);
-	if (!r)
-		r = add_sysctls(o, *ret, err);
 	for (size_t i = 0; i < n; i++) {
 		free(sets[i].key);
 		free(sets[i].value);
 	}
 	free(sets);
-	return r ? r : wring_scenario_check(*ret, err);
+	return r;
+}
+
+static int parse(const char *file, const char *text, const struct overrides *o, struct wring_scenario **ret, struct wring_err *err)
+{
+	struct wring_scenario *plain = NULL;
+	int r = wring_scenario_parse(file, text, NULL, 0, &plain, err);
+
+	*ret = NULL;
+	if (!r)
+		r = parse_with(file, text, o, plain->name, ret, err);
+	wring_scenario_free(plain);
+	if (!r)
+		r = add_sysctls(o, *ret, err);
+	if (!r)
+		r = wring_scenario_check(*ret, err);
+	if (r) {
+		wring_scenario_free(*ret);
+		*ret = NULL;
+	}
+	return r;
 }
 
 static bool in_suite(const struct wring_scenario *s, const char *suite)
@@ -107,16 +160,42 @@ static bool present(const struct wring_scenarios *all, const char *name)
 	return false;
 }
 
+static int parse_and_add(const char *file, const char *text, const struct overrides *o, struct wring_scenarios *ret, struct wring_err *err)
+{
+	struct wring_scenario *s;
+	int r = parse(file, text, o, &s, err);
+
+	if (!r)
+		r = add(ret, s, err);
+	if (r)
+		wring_scenario_free(s);
+	return r;
+}
+
 static int select_file(const char *path, const struct overrides *o, struct wring_scenarios *ret, struct wring_err *err)
 {
 	_cleanup_free_ char *text = NULL;
-	struct wring_scenario *s = NULL;
-	int r = wring_read_file(AT_FDCWD, path, &text, NULL);
+	size_t len;
+	int r = wring_read_file(AT_FDCWD, path, &text, &len);
 
 	if (r)
 		return wring_err_set(err, r, "scenario file %s: %s", path, strerror(-r));
-	r = parse(path, text, o, &s, err);
-	return r ? r : add(ret, s, err);
+	if (strlen(text) != len)
+		return wring_err_set(err, -EINVAL, "scenario file %s: accepted: text without NUL bytes", path);
+	return parse_and_add(path, text, o, ret, err);
+}
+
+/* Is this built-in scenario meant by "NAME" or "@SUITE"? -errno when its text is broken. */
+static int is_meant(const struct wring_embedded *e, const char *target, const struct wring_scenarios *chosen, struct wring_err *err)
+{
+	struct wring_scenario *s = NULL;
+	int r = wring_scenario_parse(e->name, e->text, NULL, 0, &s, err);
+
+	if (r)
+		return r;
+	r = !present(chosen, s->name) && (*target == '@' ? in_suite(s, target + 1) : !strcmp(target, s->name));
+	wring_scenario_free(s);
+	return r;
 }
 
 static int select_builtin(const char *target, const struct overrides *o, struct wring_scenarios *ret, struct wring_err *err)
@@ -124,15 +203,10 @@ static int select_builtin(const char *target, const struct overrides *o, struct 
 	size_t before = ret->n;
 
 	for (const struct wring_embedded *e = wring_scenario_files; e->name; e++) {
-		struct wring_scenario *s = NULL;
-		int r = parse(e->name, e->text, o, &s, err);
+		int r = is_meant(e, target, ret, err);
 
-		if (r)
-			return r;
-		if (!present(ret, s->name) && (*target == '@' ? in_suite(s, target + 1) : !strcmp(target, s->name)))
-			r = add(ret, s, err);
-		else
-			wring_scenario_free(s);
+		if (r > 0)
+			r = parse_and_add(e->name, e->text, o, ret, err);
 		if (r)
 			return r;
 	}
@@ -157,7 +231,7 @@ int wring_scenarios_select(char *const *targets, size_t n, char *const *sets, si
 	}
 	for (size_t i = 0; i < n_sets && !r; i++)
 		if (!o.used[i])
-			r = wring_err_set(err, -EINVAL, "--set=%s: SCENARIO.KEY=VALUE is accepted, for a scenario that runs", sets[i]);
+			r = wring_err_set(err, -EINVAL, "--set=%s: accepted: SCENARIO.KEY=VALUE, for a scenario that runs", sets[i]);
 	free(o.used);
 	if (r)
 		wring_scenarios_done(ret);
@@ -184,7 +258,8 @@ static int check_load(const struct wring_scenario *s, const struct wring_load *l
 	const struct wring_workload *w = wring_workload_find(l->workload);
 
 	if (!w)
-		return wring_err_set(err, -EINVAL, "%s:%d: no workload '%s': wring list workloads shows what there is", s->file, l->line, l->workload);
+		return wring_err_set(err, -EINVAL, "%s:%d: no workload '%s': wring list workloads shows what there is", s->file, l->workload_line,
+				     l->workload);
 	for (size_t i = 0; i < l->params.n; i++) {
 		const struct wring_setting *p = &l->params.rows[i];
 
@@ -194,31 +269,92 @@ static int check_load(const struct wring_scenario *s, const struct wring_load *l
 	return 0;
 }
 
-static bool has_detector(const char *name)
+static const struct wring_detector *find_detector(const char *name, size_t len)
 {
 	size_t n;
 	const struct wring_detector *const *all = wring_detectors(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(all[i]->name, name))
+		if (strlen(all[i]->name) == len && !strncmp(all[i]->name, name, len))
+			return all[i];
+	return NULL;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = words; p && (p = strstr(p, word)); p += len)
+		if ((p == words || p[-1] == ' ') && (!p[len] || p[len] == ' '))
 			return true;
 	return false;
 }
 
+/* [limits] DETECTOR.KEY = NUMBER */
+static int check_limit(const struct wring_scenario *s, const struct wring_setting *l, struct wring_err *err)
+{
+	const char *dot = strchr(l->key, '.');
+	const struct wring_detector *d = find_detector(l->key, (size_t)(dot - l->key));
+	uint64_t v;
+
+	if (!d)
+		return wring_err_set(err, -EINVAL, "%s:%d: [limits] %s: no such detector: wring list detectors shows what there is", s->file,
+				     l->line, l->key);
+	if (!d->limits || !has_word(d->limits, dot + 1))
+		return wring_err_set(err, -EINVAL, "%s:%d: [limits] %s: no such limit: accepted of %s: %s", s->file, l->line, l->key, d->name,
+				     d->limits ? d->limits : "none");
+	if (wring_parse_size(l->value, &v, NULL))
+		return wring_err_set(err, -EINVAL, "%s:%d: [limits] %s: value '%s': accepted: a number, or a size such as 64M", s->file,
+				     l->line, l->key, l->value);
+	return 0;
+}
+
+static int check_needs(const struct wring_scenario *s, struct wring_err *err)
+{
+	for (size_t i = 0; i < s->n_needs; i++)
+		if (!has_word(WRING_NEEDS, s->needs[i]))
+			return wring_err_set(err, -EINVAL, "%s:%d: needs: value '%s': accepted: " WRING_NEEDS, s->file, s->needs_line, s->needs[i]);
+	return 0;
+}
+
+/* Sampler and subjects must fit: a sampler of groups without groups would read nothing. */
+static int check_sample(const struct wring_scenario *s, const struct wring_sample *sa, struct wring_err *err)
+{
+	const struct wring_sampler *sm = wring_sampler_find(sa->sampler);
+	const char *accepted = NULL;
+
+	if (!sm)
+		return wring_err_set(err, -EINVAL, "%s:%d: no sampler '%s': wring list samplers shows what there is", s->file, sa->line,
+				     sa->sampler);
+	if (sm->scope == WRING_PER_GROUP && (!sa->n_subjects || sa->caches))
+		accepted = "with groups = GROUP...";
+	else if (sm->scope == WRING_PER_CACHE && (!sa->n_subjects || !sa->caches))
+		accepted = "with caches = CACHE...";
+	else if (sm->scope != WRING_PER_GROUP && sm->scope != WRING_PER_CACHE && sa->n_subjects)
+		accepted = "without groups and caches";
+	return accepted ? wring_err_set(err, -EINVAL, "%s:%d: sampler '%s': accepted: %s", s->file, sa->line, sa->sampler, accepted) : 0;
+}
+
 int wring_scenario_check(const struct wring_scenario *s, struct wring_err *err)
 {
-	for (size_t i = 0; i < s->n_samples; i++)
-		if (!wring_sampler_find(s->samples[i].sampler))
-			return wring_err_set(err, -EINVAL, "%s:%d: no sampler '%s': wring list samplers shows what there is", s->file,
-					     s->samples[i].line, s->samples[i].sampler);
-	for (size_t i = 0; i < s->n_detectors; i++)
-		if (!has_detector(s->detectors[i]))
-			return wring_err_set(err, -EINVAL, "%s: no detector '%s': wring list detectors shows what there is", s->file, s->detectors[i]);
-	for (size_t i = 0; i < s->n_loads; i++) {
-		int r = check_load(s, &s->loads[i], err);
+	int r = check_needs(s, err);
 
-		if (r)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; i < s->n_samples && !r; i++)
+		r = check_sample(s, &s->samples[i], err);
+	for (size_t i = 0; i < s->n_detectors && !r; i++)
+		if (!find_detector(s->detectors[i], strlen(s->detectors[i])))
+			r = wring_err_set(err, -EINVAL, "%s:%d: no detector '%s': wring list detectors shows what there is", s->file,
+					  s->detectors_line, s->detectors[i]);
+	for (size_t i = 0; i < s->limits.n && !r; i++)
+		r = check_limit(s, &s->limits.rows[i], err);
+	for (size_t i = 0; i < s->n_loads && !r; i++)
+		r = check_load(s, &s->loads[i], err);
+	return r;
+}
+
+char *wring_carry_path(const struct wring_scenario *s, const char *file)
+{
+	const char *dir = strrchr(s->file, '/');
+
+	return *file == '/' || !dir ? strdup(file) : wring_strf("%.*s/%s", (int)(dir - s->file), s->file, file);
 }

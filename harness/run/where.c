@@ -13,6 +13,8 @@
 
 /* A stock kernel with two nodes, our agent and nothing else boots in 96M here; below this it dies before it can say why. */
 #define MIN_MEMORY (192ULL << 20)
+/* wring-load is static and small, but a process is not nothing: page tables, stacks, the pages of its own text. */
+#define MIN_LIMIT (1ULL << 20)
 
 static char *exe_dir(void)
 {
@@ -100,30 +102,41 @@ static int find_vm(const struct wring_run_options *o, struct wring_place *p, str
 	return r ? r : find_accel(o, p, err);
 }
 
-int wring_place_find(const struct wring_run_options *o, struct wring_place *ret, struct wring_err *err)
+static int check_programs(struct wring_err *err)
+{
+	_cleanup_free_ char *agent = wring_program("wring-agent", err), *load = agent ? wring_program("wring-load", err) : NULL;
+
+	return load ? 0 : -ENOENT;
+}
+
+static bool host_can(struct wring_err *why)
 {
 	struct wring_base base = { 0 };
+	int r = wring_base_find(&base, why);
+
+	wring_base_done(&base);
+	return !r;
+}
+
+int wring_place_find(const struct wring_run_options *o, struct wring_place *ret, struct wring_err *err)
+{
 	struct wring_err why = { 0 };
-	int r;
 
 	*ret = (struct wring_place){ .where = o->where };
-	if (o->where != WRING_WHERE_VM) {
-		r = wring_base_find(&base, &why);
-		wring_base_done(&base);
-		if (!r) {
-			ret->where = WRING_WHERE_HOST;
-			ret->why = strdup(o->where == WRING_WHERE_HOST ? "asked for" : "cgroup v2 with the memory controller is here");
-			if (o->where == WRING_WHERE_AUTO && (o->kernel || (o->append && *o->append)))
-				goto vm;
-			return 0;
-		}
-		if (o->where == WRING_WHERE_HOST)
-			return *err = why, wring_err_prefix(err, "--where=host");
+	if (o->where == WRING_WHERE_HOST && o->guest_option)
+		return wring_err_set(err, -EINVAL, "--where=host: %s is accepted for a guest only (--where=vm): a host has the kernel, CPUs "
+				     "and memory it has", o->guest_option);
+	if (check_programs(err))
+		return -ENOENT;
+	if (o->where == WRING_WHERE_HOST && !host_can(&why))
+		return *err = why, wring_err_prefix(err, "--where=host");
+	if (o->where == WRING_WHERE_HOST || (o->where == WRING_WHERE_AUTO && !o->guest_option && host_can(&why))) {
+		ret->where = WRING_WHERE_HOST;
+		ret->why = strdup(o->where == WRING_WHERE_HOST ? "asked for" : "cgroup v2 with the memory controller is here");
+		return 0;
 	}
-vm:
-	free(ret->why);
 	ret->why = o->where == WRING_WHERE_VM ? strdup("asked for") :
-		   o->kernel ? strdup("--kernel was given") : wring_strf("not on the host: %s", why.code ? why.msg : "--append was given");
+		   o->guest_option ? wring_strf("%s was given", o->guest_option) : wring_strf("not on the host: %s", why.msg);
 	return find_vm(o, ret, err);
 }
 
@@ -135,40 +148,77 @@ void wring_place_done(struct wring_place *p)
 	*p = (struct wring_place){ 0 };
 }
 
-/* Limits that cannot fit are an error of the caller's, found before anything is started. */
-static int check_limits(const struct wring_scenario *s, uint64_t memory, struct wring_err *err)
+/* Limits that cannot work are an error of the caller's, found before anything is started. */
+static int check_limit(const struct wring_scenario *s, const struct wring_setting *f, uint64_t memory, struct wring_err *err)
 {
-	for (size_t i = 0; i < s->n_groups; i++)
-		for (size_t k = 0; k < s->groups[i].files.n; k++) {
-			const struct wring_setting *f = &s->groups[i].files.rows[k];
-			uint64_t bytes;
+	bool has_bounds = !strcmp(f->key, "memory.max") || !strcmp(f->key, "memory.high");
+	uint64_t bytes;
 
-			if ((strcmp(f->key, "memory.max") && strcmp(f->key, "memory.high")) || wring_parse_size(f->value, &bytes, NULL))
-				continue;
-			if (bytes > memory / 2)
-				return wring_err_set(err, -ERANGE, "%s:%d: %s = %s is more than half of the memory (%llu MiB): the limit would "
-						     "never be the one that is hit; raise --memory", s->file, f->line, f->key, f->value,
-						     (unsigned long long)(memory >> 20));
-		}
+	if (!has_bounds && strcmp(f->key, "memory.low") && strcmp(f->key, "memory.min") && strcmp(f->key, "memory.swap.max") &&
+	    strcmp(f->key, "memory.swap.high"))
+		return 0;
+	if (!strcmp(f->value, "max"))
+		return 0;
+	if (wring_parse_size(f->value, &bytes, NULL))
+		return wring_err_set(err, -EINVAL, "%s:%d: %s: value '%s': accepted: max, or a size such as 64M", s->file, f->line, f->key, f->value);
+	if (has_bounds && bytes < MIN_LIMIT)
+		return wring_err_set(err, -ERANGE, "%s:%d: %s: value '%s': accepted: 1M or more: no process could start below it", s->file, f->line,
+				     f->key, f->value);
+	if (has_bounds && bytes > memory / 2)
+		return wring_err_set(err, -ERANGE, "%s:%d: %s: value '%s': accepted: up to half of the memory (%llu MiB): a higher limit would "
+				     "never be the one that is hit; raise --memory", s->file, f->line, f->key, f->value,
+				     (unsigned long long)(memory >> 20));
 	return 0;
 }
 
-int wring_place_check(const struct wring_run_options *o, const struct wring_scenarios *s, struct wring_err *err)
+static int check_limits(const struct wring_scenario *s, uint64_t memory, struct wring_err *err)
 {
-	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	int r = 0;
+
+	for (size_t i = 0; i < s->n_groups; i++)
+		for (size_t k = 0; k < s->groups[i].files.n && !r; k++)
+			r = check_limit(s, &s->groups[i].files.rows[k], memory, err);
+	return r;
+}
+
+static int check_carried(const struct wring_scenario *s, struct wring_err *err)
+{
+	for (size_t i = 0; i < s->n_carry; i++) {
+		_cleanup_free_ char *path = wring_carry_path(s, s->carry[i]);
+
+		if (!path)
+			return wring_err_set(err, -ENOMEM, "carry");
+		if (access(path, R_OK))
+			return wring_err_set(err, -errno, "%s:%d: carry: value '%s': accepted: files that can be read: %s: %s", s->file, s->carry_line,
+					     s->carry[i], path, strerror(errno));
+	}
+	return 0;
+}
+
+static int check_guest(const struct wring_run_options *o, uint64_t host, struct wring_err *err)
+{
+	const struct wring_vm_spec spec = { .append = o->append, .cpus = o->cpus, .nodes = o->nodes, .memory_bytes = o->memory_bytes };
 
 	if (o->memory_bytes < MIN_MEMORY)
-		return wring_err_set(err, -ERANGE, "--memory=%llu MiB: a guest needs 192M or more to boot", (unsigned long long)(o->memory_bytes >> 20));
+		return wring_err_set(err, -ERANGE, "--memory=%lluK: a guest needs 192M or more to boot", (unsigned long long)(o->memory_bytes >> 10));
 	if (o->memory_bytes > host)
-		return wring_err_set(err, -ERANGE, "--memory=%llu MiB: this machine has %llu MiB", (unsigned long long)(o->memory_bytes >> 20),
+		return wring_err_set(err, -ERANGE, "--memory=%lluM: this machine has %lluM", (unsigned long long)(o->memory_bytes >> 20),
 				     (unsigned long long)(host >> 20));
 	if (o->nodes > o->cpus)
 		return wring_err_set(err, -ERANGE, "--nodes=%u: at most as many as --cpus=%u", o->nodes, o->cpus);
-	for (size_t i = 0; i < s->n; i++) {
-		int r = check_limits(s->rows[i], o->memory_bytes, err);
+	return wring_vm_check_machine(&spec, err);
+}
 
-		if (r)
-			return r;
+int wring_place_check(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, struct wring_err *err)
+{
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	bool is_guest = p->where == WRING_WHERE_VM;
+	int r = is_guest ? check_guest(o, host, err) : 0;
+
+	for (size_t i = 0; i < s->n && !r; i++) {
+		r = check_limits(s->rows[i], is_guest ? o->memory_bytes : host, err);
+		if (!r && is_guest)
+			r = check_carried(s->rows[i], err);
 	}
-	return 0;
+	return r;
 }

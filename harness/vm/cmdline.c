@@ -64,24 +64,29 @@ static int check_fd(int fd, const char *what, struct wring_err *err)
 	return st.st_size ? 0 : wring_err_set(err, -EINVAL, "%s is empty", what);
 }
 
-int wring_vm_check(const struct wring_vm_spec *s, struct wring_err *err)
+int wring_vm_check_machine(const struct wring_vm_spec *s, struct wring_err *err)
 {
-	int r = 0;
-
 	if (!s->cpus || s->cpus > MAX_CPUS)
 		return wring_err_set(err, -EINVAL, "%u CPUs: a guest has 1 to %d", s->cpus, MAX_CPUS);
 	if (!s->nodes || s->nodes > MAX_NODES)
 		return wring_err_set(err, -EINVAL, "%u nodes: a guest has 1 to %d", s->nodes, MAX_NODES);
+	if (s->append && strlen(s->append) > MAX_APPEND)
+		return wring_err_set(err, -EINVAL, "a kernel command line of %zu characters (at most %d)",
+				     strlen(s->append), MAX_APPEND);
+	return check_memory(s, err);
+}
+
+int wring_vm_check(const struct wring_vm_spec *s, struct wring_err *err)
+{
+	int r = wring_vm_check_machine(s, err);
+
+	if (r)
+		return r;
 	if (s->accel != WRING_ACCEL_KVM && s->accel != WRING_ACCEL_TCG)
 		return wring_err_set(err, -EINVAL, "accelerator: neither kvm nor tcg (auto was not resolved)");
 	if (s->deterministic && (s->accel != WRING_ACCEL_TCG || s->n_disks))
 		return wring_err_set(err, -EINVAL, "a deterministic guest runs under tcg and has no disks");
-	if (s->append && strlen(s->append) > MAX_APPEND)
-		return wring_err_set(err, -EINVAL, "a kernel command line of %zu characters (at most %d)",
-				     strlen(s->append), MAX_APPEND);
-	r = check_memory(s, err);
-	if (!r)
-		r = check_fd(s->kernel_fd, "kernel image", err);
+	r = check_fd(s->kernel_fd, "kernel image", err);
 	if (!r)
 		r = check_fd(s->initramfs_fd, "initramfs", err);
 	for (size_t i = 0; i < s->n_disks && !r; i++)

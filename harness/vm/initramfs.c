@@ -137,7 +137,7 @@ int wring_initramfs_add_data(struct wring_initramfs *i, const char *path, unsign
 }
 
 /* What the kernel and any init expect before something is mounted. With /dev/console there, the kernel gives it to
- * PID 1 as its first three descriptors, and an open ttyS0 is what makes it listen for sysrq. */
+ * PID 1 as its first three descriptors. */
 static int add_basics(struct wring_initramfs *i, struct wring_err *err)
 {
 	static const char *const folders[] = { "dev", "proc", "sys", "run", "tmp", "mnt" };

@@ -49,6 +49,8 @@ struct wring_vm_spec {
 	uint64_t seed;
 };
 struct wring_vm;
+/* CPUs, nodes, memory and append alone, before there is a kernel: -EINVAL with one line. */
+int wring_vm_check_machine(const struct wring_vm_spec *spec, struct wring_err *err);
 /* Starts QEMU with no display, no network, no file of its own on the host. It dies with this process
  * (PR_SET_PDEATHSIG; more exactly with the thread that calls this), whatever kills it. With KVM a failure to start may
  * mean a host whose KVM is incomplete: try TCG. */

@@ -5,7 +5,9 @@
 
 int main(void)
 {
-	if (write(1, "!", 1) == 1)
+	static const char words[] = "bare init\n";
+
+	if (write(1, words, sizeof(words) - 1) > 0)
 		reboot(RB_POWER_OFF);
 	return 1;
 }

@@ -2,7 +2,6 @@
 /* `make bench`: ratios, not a test. Runs bench_samplers here and in a guest, `wring run` against a bare boot of the same
  * machine, counts what a run left in its database, and prints one table a part. Missing a goal is printed; only what could
  * not be run at all is an error. How to read it: docs/bench.md. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,6 +26,7 @@ enum { MAX_REPS = 31, LINE = 1024, SCENARIOS = 3, RUN_CPUS = 4, RUN_NODES = 2, G
 #define GOAL_BYTES 64
 #define GOAL_START 1.3
 #define GOAL_WHOLE 12.0
+#define INIT_SAYS "bare init"
 
 static const char *const scenarios[SCENARIOS] = { "slab-at-max", "dying-memcg", "high-kmem" };
 
@@ -70,7 +70,7 @@ static const char *amount(char *buf, size_t size, double v, const char *unit)
 static void row(struct bench *b, const char *what, double ours, double floor, const char *unit, double goal)
 {
 	char a[32], f[32], ratio[32] = "-", g[32] = "-";
-	double judged = floor < 0 ? ours : ours / floor;
+	double judged = floor < 0 ? ours : (double)(int64_t)(100 * ours / floor + 0.5) / 100; /* as it is printed */
 	const char *verdict = goal < 0 ? "" : judged <= goal ? "ok" : "missed";
 
 	if (floor >= 0)
@@ -115,17 +115,29 @@ static void cost_line(struct bench *b, const char *line)
 		row(b, "  of which reading and parsing", parse, bare, "us", -1);
 }
 
+static double ms_a_round(const char *line, const char *pct, const char *wall, const char *rounds)
+{
+	return 10 * number_of(line, pct) * number_of(line, wall) / number_of(line, rounds);
+}
+
 static void share_line(struct bench *b, const char *line)
 {
+	double groups = number_of(line, "groups"), hz = number_of(line, "hz"), rounds = number_of(line, "rounds");
+	double want = hz * number_of(line, "wall_s");
+	bool full = rounds < 0.95 * want;
 	char what[128];
-	double rounds = number_of(line, "rounds"), want = number_of(line, "hz") * number_of(line, "wall_s");
 
-	snprintf(what, sizeof(what), "%.0f cgroup%s at %.0f Hz", number_of(line, "groups"), number_of(line, "groups") > 1 ? "s" : "",
-		 number_of(line, "hz"));
-	row(b, what, number_of(line, "sampling_pct"), number_of(line, "bare_pct"), "%", -1);
+	snprintf(what, sizeof(what), "%.0f cgroup%s at %.0f Hz", groups, groups > 1 ? "s" : "", hz);
+	/* A share says nothing about a thread that did not get round in time. */
+	if (full) {
+		printf("%-36s %11.2f%% %11.2f%%  one CPU is not enough: %.0f of %.0f rounds came\n", what, number_of(line, "sampling_pct"),
+		       number_of(line, "bare_pct"), rounds, want);
+		row(b, "  CPU time a round", ms_a_round(line, "sampling_pct", "wall_s", "rounds"),
+		    ms_a_round(line, "bare_pct", "bare_wall_s", "bare_rounds"), "ms", -1);
+	} else {
+		row(b, what, number_of(line, "sampling_pct"), number_of(line, "bare_pct"), "%", -1);
+	}
 	row(b, "  and its writer", number_of(line, "writer_pct"), -1, "%", -1);
-	if (rounds < 0.95 * want)
-		printf("  saturated: %.0f of %.0f rounds came (bare reads: %.0f)\n", rounds, want, number_of(line, "bare_rounds"));
 }
 
 static bool sampler_lines(struct bench *b, char *text, const char *want, void (*show)(struct bench *b, const char *line))
@@ -201,7 +213,6 @@ static int boot_guest(struct bench *b, int initramfs, unsigned cpus, unsigned li
 	struct wring_vm *vm = NULL;
 	int r = wring_disk_image("ext4", 256 << 20, &disk.fd, err);
 	int64_t from = wring_now_ns(), until = from + (int64_t)limit_s * WRING_NSEC_PER_SEC;
-	size_t len = 0;
 
 	*ret = (struct boot){ 0 };
 	if (!r)
@@ -218,7 +229,7 @@ static int boot_guest(struct bench *b, int initramfs, unsigned cpus, unsigned li
 		poll(fds, WRING_ARRAY_SIZE(fds), 100);
 		if (fds[1].revents) {
 			wring_vm_pump(vm);
-			if (wring_vm_console(vm, &len) && len && !ret->init_ms)
+			if (!ret->init_ms && strstr(wring_vm_console(vm, NULL), INIT_SAYS))
 				ret->init_ms = ms_since(from);
 			if (fds[1].revents & POLLHUP)
 				fds[1].fd = -1;
@@ -279,7 +290,9 @@ static void guest_costs(struct bench *b)
 
 /* ---- wring run ---- */
 
-struct whole { double first_ms, judged_ms, all_ms; int code; };
+struct whole { double first_ms, all_ms; int code; };
+/* What is in the database after the first call, and after the last. */
+struct content { double bytes, sets; };
 
 /* The mark `start` is printed when it arrives; the samples it comes with were taken before the next thing happens, and the
  * sampling thread took its first ones earlier. */
@@ -321,7 +334,30 @@ static int run_wring(struct bench *b, const char *db, struct whole *ret, struct 
 	return 0;
 }
 
-static void starts(struct bench *b, const char *db)
+static double ask(sqlite3 *sql, const char *text)
+{
+	sqlite3_stmt *st = NULL;
+	double v = -1;
+
+	if (!sqlite3_prepare_v2(sql, text, -1, &st, NULL) && sqlite3_step(st) == SQLITE_ROW)
+		v = sqlite3_column_double(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static struct content content_of(const char *db)
+{
+	struct content c = { 0 };
+	sqlite3 *sql = NULL;
+	struct stat st;
+
+	if (!stat(db, &st) && !sqlite3_open_v2(db, &sql, SQLITE_OPEN_READONLY, NULL))
+		c = (struct content){ (double)st.st_size, ask(sql, "SELECT sum(n) FROM chunk") };
+	sqlite3_close(sql);
+	return c;
+}
+
+static void starts(struct bench *b, const char *db, struct content *ret_first)
 {
 	double init[MAX_REPS], off[MAX_REPS], first[MAX_REPS], all[MAX_REPS];
 	_cleanup_close_ int initramfs = -1;
@@ -343,6 +379,8 @@ static void starts(struct bench *b, const char *db)
 		off[n] = boot.off_ms;
 		first[n] = whole.first_ms;
 		all[n] = whole.all_ms / 1e3;
+		if (!n)
+			*ret_first = content_of(db);
 	}
 	heading("4. From the start of `wring run` against a bare boot (same QEMU command line, an init that powers off at once)");
 	if (r)
@@ -510,17 +548,6 @@ static void profile(struct bench *b, const char *db)
 
 /* ---- bytes ---- */
 
-static double ask(sqlite3 *sql, const char *text)
-{
-	sqlite3_stmt *st = NULL;
-	double v = -1;
-
-	if (!sqlite3_prepare_v2(sql, text, -1, &st, NULL) && sqlite3_step(st) == SQLITE_ROW)
-		v = sqlite3_column_double(st, 0);
-	sqlite3_finalize(st);
-	return v;
-}
-
 /* A sample set is one sample of one source: all its values at one time. */
 static void per_sampler(struct bench *b, sqlite3 *sql)
 {
@@ -544,7 +571,7 @@ static void per_sampler(struct bench *b, sqlite3 *sql)
 	sqlite3_finalize(st);
 }
 
-static void bytes(struct bench *b, const char *db)
+static void bytes(struct bench *b, const char *db, const struct content *first)
 {
 	static const struct { const char *what, *names; } groups[] = {
 		{ "samples: chunk, col", "'chunk', 'col', 'chunk_segment'" },
@@ -555,21 +582,24 @@ static void bytes(struct bench *b, const char *db)
 		  "'boot', 'sqlite_autoindex_boot_1', 'fact', 'console', 'run', 'run_boot', 'sqlite_autoindex_run_1', 'metric', 'finding', 'meta'" },
 		{ "schema", "'sqlite_schema'" },
 	};
+	struct content last = content_of(db);
+	double sets = last.sets, samples = 0, blobs;
 	sqlite3 *sql = NULL;
-	struct stat st;
-	double sets, samples = 0, blobs;
 
 	heading("3. Bytes stored per sample set (one sample of one source)");
-	if (stat(db, &st) || sqlite3_open_v2(db, &sql, SQLITE_OPEN_READONLY, NULL)) {
-		could_not(b, "bytes", "no database");
+	if (sets <= 0 || sqlite3_open_v2(db, &sql, SQLITE_OPEN_READONLY, NULL)) {
+		could_not(b, "bytes", "no samples in the database");
 		sqlite3_close(sql);
 		return;
 	}
-	sets = ask(sql, "SELECT sum(n) FROM chunk");
 	blobs = ask(sql, "SELECT coalesce((SELECT sum(length(text)) FROM console), 0) + (SELECT sum(length(plan)) FROM run) + "
 			 "(SELECT coalesce(sum(length(value)), 0) FROM fact WHERE key = 'kernel.config')");
-	row(b, "whole file", (double)st.st_size / sets, -1, "B", GOAL_BYTES);
-	row(b, "without console, plans, config", ((double)st.st_size - blobs) / sets, -1, "B", GOAL_BYTES);
+	if (first->sets > 0)
+		row(b, "whole file, after the first call", first->bytes / first->sets, -1, "B", -1);
+	if (last.sets > first->sets)
+		row(b, "growth with each further call", (last.bytes - first->bytes) / (last.sets - first->sets), -1, "B", -1);
+	row(b, "whole file", last.bytes / sets, -1, "B", GOAL_BYTES);
+	row(b, "without console, plans, config", (last.bytes - blobs) / sets, -1, "B", GOAL_BYTES);
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(groups); i++) {
 		_cleanup_free_ char *query = wring_strf("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name IN (%s)", groups[i].names);
 		double n = query ? ask(sql, query) : -1;
@@ -582,8 +612,8 @@ static void bytes(struct bench *b, const char *db)
 	}
 	if (samples > 0)
 		row(b, "samples alone (the first two)", samples / sets, -1, "B", GOAL_BYTES);
-	printf("%.0f sample sets of %.0f runs, file of %lld bytes, %.0f of them console, plans and kernel configuration\n", sets,
-	       ask(sql, "SELECT count(*) FROM run"), (long long)st.st_size, blobs);
+	printf("%.0f sample sets of %.0f runs, %.0f calls; file of %.0f bytes, %.0f of them console, plans and kernel configuration\n", sets,
+	       ask(sql, "SELECT count(*) FROM run"), ask(sql, "SELECT count(*) FROM boot"), last.bytes, blobs);
 	per_sampler(b, sql);
 	sqlite3_close(sql);
 }
@@ -609,23 +639,23 @@ static bool wants(const struct bench *b, char part)
 
 static void guest_parts(struct bench *b)
 {
-	_cleanup_free_ char *db = wring_strf("%s/bench.db", b->tmp), *first = wring_strf("%s/first.db", b->tmp);
+	_cleanup_free_ char *db = wring_strf("%s/bench.db", b->tmp);
+	struct content first = { 0 };
 	struct wring_err err = { 0 };
 	struct whole whole;
 
 	if (wants(b, '1') || wants(b, '2'))
 		guest_costs(b);
-	if (wants(b, '3')) {
-		if (run_wring(b, first, &whole, &err))
-			could_not(b, "wring run", err.msg);
-		bytes(b, first);
-	}
 	if (wants(b, '4')) {
-		starts(b, db);
+		starts(b, db, &first);
 		profile(b, db);
+	} else if (wants(b, '3') && run_wring(b, db, &whole, &err)) {
+		could_not(b, "wring run", err.msg);
 	}
-	unlink(db);
-	unlink(first);
+	if (wants(b, '3'))
+		bytes(b, db, &first);
+	if (!wants(b, 'k'))
+		unlink(db);
 }
 
 static int usage(void)

@@ -17,7 +17,7 @@ export WRING_KERNEL
 # ---- each test: a folder of its own, and a word in the environment of all that wring starts ----
 
 wring_setup() {
-	[ -x "$WRING_BUILD/wring" ] || skip "no $WRING_BUILD/wring: run make, or set WRING_BUILD"
+	[ -x "$WRING_BUILD/wring" ] || { echo "no $WRING_BUILD/wring: run make, or set WRING_BUILD"; return 1; }
 	T=$BATS_TEST_TMPDIR
 	mkdir -p "$T/tmp"
 	TOKEN=wring-e2e-$$-$RANDOM$RANDOM
@@ -137,7 +137,7 @@ qemu_pid() {
 }
 
 wring_cgroups() { find /sys/fs/cgroup -maxdepth 3 -type d -name 'wring-*' 2>/dev/null | sort; }
-wring_tmps() { find /tmp /run/wring -maxdepth 1 -name 'wring*' 2>/dev/null | sort; }
+wring_tmps() { find /tmp /run/wring -maxdepth 1 \( -name 'wring-[0-9]*' -o -path '/run/wring/*' \) 2>/dev/null | sort; }
 no_processes() { [ -z "$(processes)" ]; }
 
 # No process (so no memfd either), no temporary file, no cgroup. The dead have a second to go.
