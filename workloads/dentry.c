@@ -16,13 +16,10 @@
 #define NAME_HEADER 24
 
 struct dentry {
-	uint64_t footprint_bytes, name_length; /* parameters */
-	uint64_t object_bytes, limit_objects;
+	uint64_t name_length;
 };
 
 static const struct wring_param params[] = {
-	{ "footprint", WRING_SIZE, offsetof(struct dentry, footprint_bytes), .def = "64M", .min = "4K",
-	  .help = "bytes of dentries and names to create in all" },
 	{ "name-length", WRING_U64, offsetof(struct dentry, name_length), .def = "200", .min = "24", .max = "255",
 	  .help = "characters in a name; from 40 up it is allocated apart" },
 	{ 0 } };
@@ -52,30 +49,21 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 
 	if (fstat(wring_dirfd(c), &st))
 		return wring_err_set(err, -errno, "dentry: its directory: %s", strerror(errno));
-	d->object_bytes = wring_slab_bytes("dentry", 192);
-	if (d->name_length > INLINE_NAME)
-		d->object_bytes += kmalloc_bytes(NAME_HEADER + d->name_length + 1);
-	d->limit_objects = d->footprint_bytes / d->object_bytes;
+	wring_object(c, wring_slab_bytes("dentry", 192) +
+		     (d->name_length > INLINE_NAME ? kmalloc_bytes(NAME_HEADER + d->name_length + 1) : 0), true);
 	return 0;
 }
 
-static int run(struct wring_wctx *c, struct wring_err *err)
+static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct dentry *d = wring_wdata(c);
 	struct stat st;
 	char name[256];
 
-	for (uint64_t i = 0; i < d->limit_objects && !wring_should_stop(c); i++) {
-		make_name(c, name, d->name_length, i);
-		if (!fstatat(wring_dirfd(c), name, &st, AT_SYMLINK_NOFOLLOW))
-			return wring_err_set(err, -EEXIST, "dentry: the name %.24s... exists", name);
-		wring_ops(c, 1);
-		if (errno == ENOENT)
-			wring_made(c, 1, d->object_bytes);
-		else
-			wring_failed(c, errno);
-	}
-	return 0;
+	make_name(c, name, d->name_length, object);
+	if (!fstatat(wring_dirfd(c), name, &st, AT_SYMLINK_NOFOLLOW))
+		return -EEXIST;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 static const struct wring_workload dentry = {
@@ -87,6 +75,6 @@ static const struct wring_workload dentry = {
 	.params = params,
 	.size = sizeof(struct dentry),
 	.setup = setup,
-	.run = run,
+	.make = make,
 };
 WRING_REGISTER_WORKLOAD(dentry);

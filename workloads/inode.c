@@ -10,14 +10,11 @@
 #include "harness/base/util.h"
 
 struct inode {
-	uint64_t files, sync_every; /* parameters */
+	uint64_t sync_every;
 	bool keep;
-	uint64_t object_bytes, made;
 };
 
 static const struct wring_param params[] = {
-	{ "files", WRING_U64, offsetof(struct inode, files), .def = "10000", .min = "1", .max = "100000000",
-	  .help = "files to create" },
 	{ "sync-every", WRING_U64, offsetof(struct inode, sync_every), .def = "1000", .max = "100000000",
 	  .help = "syncfs() after so many files, so that clean inodes are left; 0: never" },
 	{ "keep", WRING_BOOL, offsetof(struct inode, keep), .def = "no", .help = "leave the files on disk at the end" },
@@ -25,48 +22,39 @@ static const struct wring_param params[] = {
 
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
-	struct inode *w = wring_wdata(c);
-
 	(void)err;
-	w->object_bytes = wring_slab_bytes("dentry", 192) + wring_slab_bytes("ext4_inode_cache", 1100);
+	wring_object(c, wring_slab_bytes("dentry", 192) + wring_slab_bytes("ext4_inode_cache", 1100), true);
 	return 0;
 }
 
-static int run(struct wring_wctx *c, struct wring_err *err)
+static const char *name_of(uint64_t object, char *buf, size_t size)
+{
+	snprintf(buf, size, "f%llu", (unsigned long long)object);
+	return buf;
+}
+
+static int make(struct wring_wctx *c, uint64_t object)
+{
+	struct inode *w = wring_wdata(c);
+	char name[32];
+	int fd = openat(wring_dirfd(c), name_of(object, name, sizeof(name)), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	if (w->sync_every && (object + 1) % w->sync_every == 0)
+		syncfs(wring_dirfd(c));
+	return 0;
+}
+
+static int drop(struct wring_wctx *c, uint64_t object)
 {
 	struct inode *w = wring_wdata(c);
 	char name[32];
 
-	for (uint64_t i = 0; i < w->files && !wring_should_stop(c); i++) {
-		int fd;
-
-		snprintf(name, sizeof(name), "f%llu", (unsigned long long)i);
-		fd = openat(wring_dirfd(c), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		wring_ops(c, 1);
-		if (fd < 0 && (errno == ENOSPC || errno == EEXIST))
-			return wring_err_set(err, -errno, "inode: creating file %s: %s", name, strerror(errno));
-		if (fd < 0) {
-			wring_failed(c, errno);
-			continue;
-		}
-		close(fd);
-		w->made = i + 1;
-		wring_made(c, 1, w->object_bytes);
-		if (w->sync_every && w->made % w->sync_every == 0)
-			syncfs(wring_dirfd(c));
-	}
-	return 0;
-}
-
-static void teardown(struct wring_wctx *c)
-{
-	struct inode *w = wring_wdata(c);
-	char name[32];
-
-	for (uint64_t i = 0; i < w->made && !w->keep; i++) {
-		snprintf(name, sizeof(name), "f%llu", (unsigned long long)i);
-		unlinkat(wring_dirfd(c), name, 0);
-	}
+	if (w->keep)
+		return 0;
+	return unlinkat(wring_dirfd(c), name_of(object, name, sizeof(name)), 0) ? -errno : 0;
 }
 
 static const struct wring_workload inode = {
@@ -77,7 +65,7 @@ static const struct wring_workload inode = {
 	.params = params,
 	.size = sizeof(struct inode),
 	.setup = setup,
-	.run = run,
-	.teardown = teardown,
+	.make = make,
+	.drop = drop,
 };
 WRING_REGISTER_WORKLOAD(inode);

@@ -17,15 +17,26 @@ struct wring_workload {
 	const char *doc;                  /* system calls, caches, bytes an object, traps */
 	const struct wring_param *params; /* offsets are into the workload's own struct */
 	size_t size;                      /* of that struct; zeroed, then filled with the defaults */
-	int (*setup)(struct wring_wctx *c, struct wring_err *err);    /* before the start barrier */
-	int (*run)(struct wring_wctx *c, struct wring_err *err);      /* until done or wring_should_stop() */
-	void (*teardown)(struct wring_wctx *c);                       /* lets go of what is held; may be NULL */
+	int (*setup)(struct wring_wctx *c, struct wring_err *err);    /* before the start barrier; may be NULL */
+	/* Either objects, numbered from 0: the runner fills up to the footprint, churns (drops the oldest, makes a new one) at the
+	 * rate, and releases, all when the harness says so. Both return 0 or -errno of the system call. */
+	int (*make)(struct wring_wctx *c, uint64_t object);
+	int (*drop)(struct wring_wctx *c, uint64_t object);           /* NULL: nothing is held */
+	/* or all by itself, until done or wring_should_stop(). */
+	int (*run)(struct wring_wctx *c, struct wring_err *err);
+	void (*teardown)(struct wring_wctx *c);                       /* may be NULL */
 };
 #define WRING_REGISTER_WORKLOAD(w) WRING_REGISTER(workload, w)
 WRING_REGISTRY(workload)
 const struct wring_workload *wring_workload_find(const char *name);
 
+/* Its own options, then those that every workload of objects has (workloads/load/objects.c): footprint, objects, rate. */
+int wring_workload_check(const struct wring_workload *w, const char *name, const char *value, struct wring_err *err);
+void wring_workload_help(const struct wring_workload *w, FILE *out);
+
 /* What a workload may use of its surroundings. */
+/* In setup(): bytes that one object charges, and whether they can be reclaimed while it lives (then it is not in the ledger). */
+void wring_object(struct wring_wctx *c, uint64_t bytes, bool reclaimable);
 void *wring_wdata(struct wring_wctx *c);        /* its own struct */
 int wring_dirfd(const struct wring_wctx *c);    /* an empty directory of this process on the load's filesystem */
 unsigned wring_index(const struct wring_wctx *c); /* 0.. among the load's processes */

@@ -271,7 +271,7 @@ static bool show_plugins(const char *what, bool found)
 		heading(w->name, w->summary, found);
 		paragraph("What it does", w->doc);
 		printf("\nParameters\n");
-		wring_params_help(w->params, stdout);
+		wring_workload_help(w, stdout);
 		found = true;
 	}
 	if (s) {

@@ -263,7 +263,7 @@ static int check_load(const struct wring_scenario *s, const struct wring_load *l
 	for (size_t i = 0; i < l->params.n; i++) {
 		const struct wring_setting *p = &l->params.rows[i];
 
-		if (strcmp(p->key, "on") && wring_params_check(w->params, p->key, p->value, err))
+		if (strcmp(p->key, "on") && wring_workload_check(w, p->key, p->value, err))
 			return wring_err_prefix(err, "%s:%d: workload %s", s->file, p->line, w->name), -EINVAL;
 	}
 	return 0;

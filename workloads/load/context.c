@@ -91,3 +91,31 @@ const struct wring_workload *wring_workload_find(const char *name)
 			return all[i];
 	return NULL;
 }
+
+void wring_object(struct wring_wctx *c, uint64_t bytes, bool reclaimable)
+{
+	c->objects.bytes = bytes ? bytes : 1;
+	c->objects.reclaimable = reclaimable;
+}
+
+static bool is_param(const struct wring_param *table, const char *name)
+{
+	for (const struct wring_param *p = table; p && p->name; p++)
+		if (!strcmp(p->name, name))
+			return true;
+	return false;
+}
+
+int wring_workload_check(const struct wring_workload *w, const char *name, const char *value, struct wring_err *err)
+{
+	if (w->make && is_param(wring_object_params, name))
+		return wring_params_check(wring_object_params, name, value, err);
+	return wring_params_check(w->params, name, value, err);
+}
+
+void wring_workload_help(const struct wring_workload *w, FILE *out)
+{
+	wring_params_help(w->params, out);
+	if (w->make)
+		wring_params_help(wring_object_params, out);
+}

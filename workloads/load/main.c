@@ -38,25 +38,51 @@ static int complain(struct wring_wctx *c, const struct wring_err *err)
 	return 1;
 }
 
+/* Fill, then whatever the harness asks for, until it says stop. */
+static int run_objects(struct wring_wctx *c, struct wring_err *err)
+{
+	int r = wring_objects_fill(c, err);
+	char order;
+
+	while (!r) {
+		tell(c, 'd');
+		order = listen_for(c, "scr");
+		if (order == 's')
+			break;
+		if (order == 'c')
+			r = wring_objects_churn(c, err);
+		else
+			wring_objects_release(c);
+	}
+	wring_objects_release(c);
+	return r;
+}
+
+static int run_alone(struct wring_wctx *c, struct wring_err *err)
+{
+	int r = c->workload->run(c, err);
+
+	if (!r) {
+		tell(c, 'd');
+		listen_for(c, "s");
+	}
+	return r;
+}
+
 static int run(struct wring_wctx *c)
 {
 	const struct wring_workload *w = c->workload;
 	struct wring_err err = { 0 };
-	int r;
+	int r = w->setup ? w->setup(c, &err) : 0;
 
-	if (w->setup && (r = w->setup(c, &err)))
+	if (r)
 		return complain(c, &err);
 	tell(c, 'r');
-	if (listen_for(c, "gs") == 'g') {
-		r = w->run(c, &err);
-		if (r)
-			return complain(c, &err);
-		tell(c, 'd');
-		listen_for(c, "s");
-	}
+	if (listen_for(c, "gs") == 'g')
+		r = w->make ? run_objects(c, &err) : run_alone(c, &err);
 	if (w->teardown)
 		w->teardown(c);
-	return 0;
+	return r ? complain(c, &err) : 0;
 }
 
 static int parse_own(struct wring_wctx *c, int argc, char **argv, struct wring_err *err)
@@ -86,6 +112,14 @@ static int parse_own(struct wring_wctx *c, int argc, char **argv, struct wring_e
 	return 0;
 }
 
+static int set_param(struct wring_wctx *c, const char *name, const char *value, struct wring_err *err)
+{
+	for (const struct wring_param *p = wring_object_params; c->workload->make && p->name; p++)
+		if (!strcmp(p->name, name))
+			return wring_params_set(wring_object_params, &c->objects, name, value, err);
+	return wring_params_set(c->workload->params, c->data, name, value, err);
+}
+
 static int parse(struct wring_wctx *c, int argc, char **argv, struct wring_err *err)
 {
 	int r = parse_own(c, argc, argv, err);
@@ -98,13 +132,15 @@ static int parse(struct wring_wctx *c, int argc, char **argv, struct wring_err *
 	if (!c->data)
 		return wring_err_set(err, -ENOMEM, "workload %s", c->workload->name);
 	r = wring_params_default(c->workload->params, c->data, err);
+	if (!r && c->workload->make)
+		r = wring_params_default(wring_object_params, &c->objects, err);
 	for (int i = optind + 1; i < argc && !r; i++) {
 		char *eq = strchr(argv[i], '=');
 
 		if (!eq)
 			return wring_err_set(err, -EINVAL, "'%s' is not key=value", argv[i]);
 		*eq = '\0';
-		r = wring_params_set(c->workload->params, c->data, argv[i], eq + 1, err);
+		r = set_param(c, argv[i], eq + 1, err);
 	}
 	return r;
 }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Workloads made of objects: filling to a footprint, churning at a rate, releasing. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness/base/util.h"
+#include "workloads/load/context.h"
+
+/* So many failures in a row, with nothing made in between, and the footprint is out of reach. */
+#define GIVE_UP 1000
+
+const struct wring_param wring_object_params[] = {
+	{ "footprint", WRING_SIZE, offsetof(struct wring_objects, footprint_bytes), .def = "64M", .min = "4K",
+	  .help = "bytes to make and hold (for what nobody can hold: to make in all)" },
+	{ "objects", WRING_U64, offsetof(struct wring_objects, count), .def = "0", .max = "1000000000",
+	  .help = "number of objects instead of a footprint; 0: as many as the footprint takes" },
+	{ "rate", WRING_U64, offsetof(struct wring_objects, rate), .def = "0", .max = "100000000",
+	  .help = "objects a second; 0: as fast as it goes" },
+	{ 0 } };
+
+/* An open schedule: being late does not make the next one later. */
+static void pace(struct wring_objects *o)
+{
+	struct timespec ts;
+
+	if (!o->rate)
+		return;
+	if (!o->due_ns)
+		o->due_ns = wring_now_ns();
+	ts.tv_sec = o->due_ns / WRING_NSEC_PER_SEC;
+	ts.tv_nsec = o->due_ns % WRING_NSEC_PER_SEC;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+	o->due_ns += WRING_NSEC_PER_SEC / (int64_t)o->rate;
+}
+
+static int make_one(struct wring_wctx *c)
+{
+	struct wring_objects *o = &c->objects;
+	int r;
+
+	pace(o);
+	r = c->workload->make(c, o->next);
+	if (r) {
+		wring_failed(c, -r);
+		return r;
+	}
+	o->next++;
+	wring_ops(c, 1);
+	wring_made(c, 1, o->bytes);
+	if (c->workload->drop && !o->reclaimable)
+		wring_held(c, 1, (int64_t)o->bytes);
+	return 0;
+}
+
+static void drop_one(struct wring_wctx *c)
+{
+	struct wring_objects *o = &c->objects;
+
+	if (o->oldest == o->next)
+		return;
+	if (c->workload->drop) {
+		int r = c->workload->drop(c, o->oldest);
+
+		if (r)
+			wring_failed(c, -r);
+		if (!o->reclaimable)
+			wring_held(c, -1, -(int64_t)o->bytes);
+	}
+	o->oldest++;
+}
+
+static uint64_t wanted(const struct wring_objects *o)
+{
+	return o->count ? o->count : (o->footprint_bytes + o->bytes - 1) / o->bytes;
+}
+
+/* Limits of the set-up are its fault at once; what the kernel under test may fail is counted, and tried again. */
+static bool is_limit(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOSPC || r == -EDQUOT || r == -EPERM || r == -EACCES || r == -EINVAL ||
+	       r == -ENOSYS || r == -EOPNOTSUPP || r == -EEXIST;
+}
+
+int wring_objects_fill(struct wring_wctx *c, struct wring_err *err)
+{
+	struct wring_objects *o = &c->objects;
+	uint64_t target = wanted(o), failed = 0;
+
+	while (o->next - o->oldest < target && !wring_should_stop(c)) {
+		int r = make_one(c);
+
+		failed = r ? failed + 1 : 0;
+		if (r && (is_limit(r) || failed == GIVE_UP))
+			return wring_err_set(err, r, "%s: made %llu of %llu objects, then: %s%s", c->workload->name,
+					     (unsigned long long)(o->next - o->oldest), (unsigned long long)target, strerror(-r),
+					     r == -EMFILE || r == -ENFILE ? " (raise the limit of open files, or lower the footprint)" :
+					     r == -ENOSPC ? " (raise the limit of this object, or lower the footprint)" : "");
+	}
+	return 0;
+}
+
+static bool has_order(const struct wring_wctx *c)
+{
+	struct pollfd p = { .fd = c->socket_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+int wring_objects_churn(struct wring_wctx *c, struct wring_err *err)
+{
+	struct wring_objects *o = &c->objects;
+	uint64_t failed = 0;
+
+	o->due_ns = 0;
+	for (uint64_t i = 0; !wring_should_stop(c) && (i % 16 || !has_order(c)); i++) {
+		int r;
+
+		if (c->workload->drop)
+			drop_one(c);
+		else
+			o->oldest = o->next;
+		r = make_one(c);
+		failed = r ? failed + 1 : 0;
+		if (failed == GIVE_UP)
+			return wring_err_set(err, r, "%s: %d failures in a row while churning: %s", c->workload->name, GIVE_UP, strerror(-r));
+	}
+	return 0;
+}
+
+void wring_objects_release(struct wring_wctx *c)
+{
+	struct wring_objects *o = &c->objects;
+
+	while (o->oldest != o->next)
+		drop_one(c);
+}
