@@ -26,9 +26,20 @@ CREATE TABLE boot (
 CREATE TABLE fact (
 	boot INTEGER NOT NULL REFERENCES boot ON DELETE CASCADE,
 	key TEXT NOT NULL,
-	value TEXT NOT NULL,
+	value TEXT NOT NULL, -- '' when it is a document
+	document INTEGER REFERENCES document,
 	PRIMARY KEY (boot, key)
 ) STRICT, WITHOUT ROWID;
+
+-- Long values, each text once in the file: every boot of a kernel has the same configuration. enc: 0 plain, 1 zstd.
+CREATE TABLE document (
+	id INTEGER PRIMARY KEY,
+	hash INTEGER NOT NULL, -- CRC-32 of the text, to find it
+	size INTEGER NOT NULL,
+	enc INTEGER NOT NULL,
+	text BLOB NOT NULL
+) STRICT;
+CREATE INDEX document_hash ON document (hash);
 
 -- The guest's console. enc: 0 plain, 1 zstd.
 CREATE TABLE console (

@@ -7,10 +7,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "harness/base/util.h"
 #include "results-schema/db.h"
 
 enum { KEYS_MAX = 1 << 20 }; /* positions in a col id */
+enum { DOCUMENT_MIN = 2048 };  /* bytes from which a fact is a document */
 
 /* A segment of samples that still grows, or that waits for its last commit. */
 struct segment {
@@ -105,14 +107,42 @@ int wring_store_begin_boot(struct wring_store *st, const struct wring_boot_meta 
 	return r;
 }
 
+/* A long text is stored once, however many boots have it: a kernel's configuration is 130 KB. */
+static int document_id(struct wring_store *st, const char *text, size_t len, int64_t *ret, struct wring_err *err)
+{
+	int64_t hash = (int64_t)crc32(0, (const Bytef *)text, (uInt)len);
+	struct wring_packed blob;
+	sqlite3_stmt *stmt;
+	int r;
+
+	if (wring_pack_bytes(st->packer, text, len, &blob) < 0)
+		return wring_db_no_memory(st, err);
+	stmt = wring_db_query(st, err, "SELECT id FROM document WHERE hash = ? AND size = ? AND text = ?", "iib", hash,
+			      (int64_t)len, &blob);
+	r = wring_db_step(st, stmt, err);
+	if (r > 0)
+		*ret = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	if (r)
+		return r > 0 ? 0 : r;
+	r = wring_db_run(st, err, "INSERT INTO document (hash, size, enc, text) VALUES (?, ?, ?, ?)", "iiib", hash,
+			 (int64_t)len, (int64_t)blob.enc, &blob);
+	*ret = sqlite3_last_insert_rowid(st->db);
+	return r;
+}
+
 int wring_store_fact(struct wring_store *st, int64_t boot, const char *key, const char *value,
 		     struct wring_err *err)
 {
+	size_t len = strlen(value);
+	int64_t document = 0;
 	int r = check_writer(st, "storing a fact", err);
 
+	if (r >= 0 && len >= DOCUMENT_MIN)
+		r = document_id(st, value, len, &document, err);
 	return r < 0 ? r :
-		       wring_db_run(st, err, "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", "iss",
-				    boot, key, value);
+		       wring_db_run(st, err, "INSERT OR REPLACE INTO fact VALUES (?, ?, ?, nullif(?, 0))", "issi",
+				    boot, key, document ? "" : value, document);
 }
 
 int wring_store_console(struct wring_store *st, int64_t boot, const void *text, size_t len,

@@ -184,8 +184,46 @@ static int fill_pair(sqlite3_stmt *stmt, void *row)
 	int r = 0;
 
 	pair->key = wring_db_text(stmt, 0, &r);
-	pair->value = wring_db_text(stmt, 1, &r);
+	pair->value = sqlite3_column_type(stmt, 2) == SQLITE_NULL ? wring_db_text(stmt, 1, &r) : NULL;
 	return r;
+}
+
+/* Columns: size, enc, text. */
+static int unpack_text(struct wring_store *st, sqlite3_stmt *stmt, char **ret, size_t *ret_len,
+		       struct wring_err *err)
+{
+	struct wring_packed blob = wring_db_blob(stmt, 1, 2);
+	int64_t size = sqlite3_column_int64(stmt, 0);
+	char *text = size >= 0 && size <= 1 << 30 ? malloc((size_t)size + 1) : NULL;
+
+	if (!text)
+		return wring_db_no_memory(st, err);
+	if (wring_unpack_bytes(st->packer, &blob, text, (size_t)size) < 0) {
+		free(text);
+		return wring_err_set(err, -EBADMSG, "%s is damaged: a text cannot be unpacked",
+				     st->path);
+	}
+	text[size] = '\0';
+	*ret = text;
+	if (ret_len)
+		*ret_len = (size_t)size;
+	return 0;
+}
+
+char *wring_store_get_fact(struct wring_store *st, int64_t boot, const char *key)
+{
+	sqlite3_stmt *stmt = wring_db_query(
+		st, NULL, "SELECT d.size, d.enc, d.text, f.value FROM fact f LEFT JOIN document d ON d.id = f.document "
+		"WHERE f.boot = ? AND f.key = ?", "is", boot, key);
+	char *value = NULL;
+	int r = wring_db_step(st, stmt, NULL);
+
+	if (r > 0 && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+		unpack_text(st, stmt, &value, NULL, NULL);
+	else if (r > 0)
+		value = wring_db_text(stmt, 3, &r);
+	sqlite3_reset(stmt);
+	return value;
 }
 
 int wring_store_facts(struct wring_store *st, int64_t boot, struct wring_pairs *ret,
@@ -197,9 +235,12 @@ int wring_store_facts(struct wring_store *st, int64_t boot, struct wring_pairs *
 	st->doing = "reading facts";
 	r = COLLECT(st,
 		    wring_db_query(st, err,
-				   "SELECT key, value FROM fact WHERE boot = ? ORDER BY key", "i",
+				   "SELECT key, value, document FROM fact WHERE boot = ? ORDER BY key", "i",
 				   boot),
 		    ret, fill_pair, err);
+	for (size_t i = 0; i < ret->n && r >= 0; i++)
+		if (!ret->rows[i].value && !(ret->rows[i].value = wring_store_get_fact(st, boot, ret->rows[i].key)))
+			r = wring_err_set(err, -EBADMSG, "%s is damaged: the fact %s cannot be read", st->path, ret->rows[i].key);
 	if (r < 0)
 		wring_pairs_done(ret);
 	return r;
@@ -213,40 +254,6 @@ void wring_pairs_done(struct wring_pairs *p)
 	}
 	free(p->rows);
 	*p = (struct wring_pairs) { 0 };
-}
-
-char *wring_store_get_fact(struct wring_store *st, int64_t boot, const char *key)
-{
-	sqlite3_stmt *stmt = wring_db_query(
-		st, NULL, "SELECT value FROM fact WHERE boot = ? AND key = ?", "is", boot, key);
-	char *value = NULL;
-	int r;
-
-	if (wring_db_step(st, stmt, NULL) > 0)
-		value = wring_db_text(stmt, 0, &r);
-	sqlite3_reset(stmt);
-	return value;
-}
-
-static int unpack_console(struct wring_store *st, sqlite3_stmt *stmt, char **ret, size_t *ret_len,
-			  struct wring_err *err)
-{
-	struct wring_packed blob = wring_db_blob(stmt, 1, 2);
-	int64_t size = sqlite3_column_int64(stmt, 0);
-	char *text = size >= 0 && size <= 1 << 30 ? malloc((size_t)size + 1) : NULL;
-
-	if (!text)
-		return wring_db_no_memory(st, err);
-	if (wring_unpack_bytes(st->packer, &blob, text, (size_t)size) < 0) {
-		free(text);
-		return wring_err_set(err, -EBADMSG, "%s is damaged: a console cannot be unpacked",
-				     st->path);
-	}
-	text[size] = '\0';
-	*ret = text;
-	if (ret_len)
-		*ret_len = (size_t)size;
-	return 0;
 }
 
 int wring_store_get_console(struct wring_store *st, int64_t boot, char **ret, size_t *ret_len,
@@ -263,7 +270,7 @@ int wring_store_get_console(struct wring_store *st, int64_t boot, char **ret, si
 			      boot);
 	r = wring_db_step(st, stmt, err);
 	if (r > 0)
-		r = unpack_console(st, stmt, ret, ret_len, err);
+		r = unpack_text(st, stmt, ret, ret_len, err);
 	sqlite3_reset(stmt);
 	return r;
 }

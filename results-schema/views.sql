@@ -11,8 +11,8 @@ SELECT r.id AS run, r.scenario, r.label, r.arm, r.outcome, r.reason,
 FROM run r JOIN boot b ON b.id = r.boot;
 
 CREATE VIEW facts AS
-SELECT r.id AS run, r.scenario, f.key, f.value
-FROM run r JOIN fact f ON f.boot = r.boot;
+SELECT r.id AS run, r.scenario, f.key, iif(d.id IS NULL, f.value, '(' || d.size || ' bytes: wring show)') AS value
+FROM run r JOIN fact f ON f.boot = r.boot LEFT JOIN document d ON d.id = f.document;
 
 CREATE VIEW findings AS
 SELECT f.run, r.scenario, r.kernel, r.label, r.arm, f.detector, f.class, f.verdict, f.value, f."limit",

@@ -60,7 +60,14 @@ static json_t *kernel(const struct wring_run_row *r)
 	return NULL;
 }
 
-/* The fingerprint, without what is long (the topology) or said elsewhere (the release). */
+/* Long, or said elsewhere in the document. */
+static bool is_left_out(const char *key)
+{
+	return !strcmp(key, "topology.xml") || !strcmp(key, "kernel.config") ||
+	       !strcmp(key, "kernel.release");
+}
+
+/* The fingerprint. */
 static json_t *machine(struct wring_store *st, const struct wring_run_row *r, struct wring_err *err,
 		       int *error)
 {
@@ -71,9 +78,7 @@ static json_t *machine(struct wring_store *st, const struct wring_run_row *r, st
 	*error = wring_store_facts(st, r->boot, &facts, err);
 	ok = !*error && set_text(o, "accel", r->accel) && set_text(o, "vm", r->vm);
 	for (size_t i = 0; ok && i < facts.n; i++)
-		if (strcmp(facts.rows[i].key, "topology.xml") && strcmp(facts.rows[i].key, "kernel."
-											   "releas"
-											   "e"))
+		if (!is_left_out(facts.rows[i].key))
 			ok = set_text(o, facts.rows[i].key, facts.rows[i].value);
 	wring_pairs_done(&facts);
 	if (ok)

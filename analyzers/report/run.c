@@ -54,10 +54,10 @@ static int facts(struct wring_store *st, const struct wring_run_row *run, FILE *
 	t = wring_table_new(out, headings, WRING_ARRAY_SIZE(headings));
 	r = t ? 0 : -ENOMEM;
 	for (size_t i = 0; !r && i < p.n; i++) {
-		/* pages of XML help nobody here */
-		const char *cells[] = { p.rows[i].key, strcmp(p.rows[i].key, "topology.xml")
-							       ? p.rows[i].value
-							       : "(stored)" };
+		/* pages of XML or of a kernel's configuration help nobody here */
+		bool is_long = !strcmp(p.rows[i].key, "topology.xml") ||
+			       !strcmp(p.rows[i].key, "kernel.config");
+		const char *cells[] = { p.rows[i].key, is_long ? "(stored)" : p.rows[i].value };
 
 		r = wring_table_row(t, cells, WRING_ARRAY_SIZE(cells));
 	}

@@ -85,7 +85,7 @@ host_setup_file() { # TARGETS...
 		-serial "file:$OUT/console" -device virtio-serial \
 		-chardev "file,id=out,path=$BATS_FILE_TMPDIR/out.tar" -device virtserialport,chardev=out,name=out \
 		</dev/null >"$OUT/qemu" 2>&1 3>&- || echo "QEMU: exit $?" >>"$OUT/qemu"
-	tar -C "$OUT" -xf "$BATS_FILE_TMPDIR/out.tar" || { tail -30 "$OUT/console" "$OUT/qemu"; return 1; }
+	tar -C "$OUT" -xf "$BATS_FILE_TMPDIR/out.tar" || { tail -n 30 "$OUT"/console "$OUT"/qemu; return 1; }
 	echo "# ${SECONDS}s: the guest that plays a host" >&3
 }
 

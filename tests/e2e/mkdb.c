@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 		m.uuid = uuid;
 		must(wring_store_begin_boot(st, &m, &boot, &err), &err);
 		must(wring_store_fact(st, boot, "kernel.release", strcmp(argv[i], "hostile") ? "6.12.0-test" : "6.12\x1b[2J\n\xff", &err), &err);
+		must(wring_store_fact(st, boot, "kernel.config", "CONFIG_A=y\nCONFIG_B=y\n", &err), &err);
+		must(wring_store_fact(st, boot, "topology.xml", "<topology/>", &err), &err);
 		must(wring_store_fact(st, boot, "page.size", "4096", &err), &err);
 		must(wring_store_fact(st, boot, "cpu.online", "4", &err), &err);
 		put_run(st, boot, find(argv[i]), i, &err);
