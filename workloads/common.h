@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What several workloads need: where the live objects are kept, and what an object is charged with. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "harness/base/err.h"
+
+/* Values of the objects that live, oldest..next-1, in a ring that grows. Zeroed is empty. */
+struct wring_slots {
+	uint64_t *ring, size, first;
+};
+/* Where the value of an object is; NULL: no memory. Zero until it is written. */
+uint64_t *wring_slot(struct wring_slots *s, uint64_t object);
+/* The value of the oldest, which leaves the ring. */
+uint64_t wring_slot_take(struct wring_slots *s, uint64_t object);
+void wring_slots_done(struct wring_slots *s);
+
+/* What memcg charges for one object of a slab cache: its size there and the pointer to its obj_cgroup. */
+uint64_t wring_slab_charge(const char *cache, uint64_t fallback);
+/* The same for kmalloc(bytes, GFP_KERNEL_ACCOUNT); whole pages above two of them. */
+uint64_t wring_kmalloc_charge(uint64_t bytes);
+/* The same for a new file, without its inode: struct file, its dentry if it has its own, its place in the descriptor table. */
+uint64_t wring_fd_charge(bool has_dentry);
+
+/* As many open files as this process may have: the soft limit to the hard one. */
+int wring_raise_nofile(struct wring_err *err);
+uint64_t wring_page_size(void);
+/* Bytes that a page table of the lowest level maps, which is a huge page. */
+uint64_t wring_pmd_size(void);
+/* A number in a file of /proc or /sys. */
+uint64_t wring_number_at(const char *path, uint64_t fallback);
+/* xorshift; the state must not be 0. */
+uint64_t wring_random(uint64_t *state);
+/* The loopback interface must be up: brings it up, for which it takes root. */
+int wring_loopback_up(struct wring_err *err);
+/* What a socket's buffers are charged with, whole pages; and datagrams it had no room for. 0 or -errno. */
+int wring_socket_memory(int fd, uint64_t *ret_bytes, uint64_t *ret_drops);

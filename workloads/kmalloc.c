@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* kmalloc: plain kernel allocations that user space can hold: System V messages and semaphores, extended
+ * attributes, keys. The trap: messages and semaphores outlive the process, so they are made in an IPC
+ * namespace of its own, which goes with it even when it is killed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+
+#include "harness/api/workload.h"
+#include "harness/base/util.h"
+#include "workloads/common.h"
+
+#define MESSAGE_BYTES 2000
+#define MESSAGE_HEADER 48     /* struct msg_msg */
+#define QUEUE_BYTES 256       /* struct msg_queue */
+#define SEMAPHORES 250
+#define SEMAPHORE_BYTES 64    /* struct sem, a cache line each */
+#define XATTR_BYTES 4000
+#define XATTR_HEADER 40       /* struct simple_xattr */
+#define XATTRS_PER_FILE 64
+#define KEY_BYTES 4000
+#define TMPFS_MAGIC 0x01021994
+
+enum kind { KIND_MSGSND, KIND_XATTR, KIND_SEMGET, KIND_KEYCTL };
+
+struct kmalloc {
+	unsigned kind; /* parameters */
+	bool namespace;
+	struct wring_slots slots; /* queue, set, or key */
+	uint64_t messages;        /* in a queue */
+	uint64_t xattr_file;      /* the first that still exists */
+	uint64_t xattr_next;
+};
+
+struct message {
+	long type;
+	char text[MESSAGE_BYTES];
+};
+
+static const struct wring_param params[] = {
+	{ "kind", WRING_ENUM, offsetof(struct kmalloc, kind), .def = "msgsnd", .choices = "msgsnd|xattr|semget|keyctl",
+	  .help = "queues full of 2000-byte messages; 4000-byte attributes of tmpfs files; sets of 250 semaphores; keys of 4000 bytes, "
+		  "which are charged to nobody" },
+	{ "namespace", WRING_BOOL, offsetof(struct kmalloc, namespace), .def = "yes",
+	  .help = "msgsnd, semget: in an IPC namespace of its own, with the default limits, not those of kernel.msgmni and the like; "
+		  "no: a killed process leaves its queues" },
+	{ 0 } };
+
+static int setup_ipc(struct wring_wctx *c, struct wring_err *err)
+{
+	struct kmalloc *k = wring_wdata(c);
+	struct msginfo info;
+
+	if (k->namespace && unshare(CLONE_NEWIPC))
+		return wring_err_set(err, -errno, "kmalloc: an IPC namespace: %s (root can; or namespace=no)", strerror(errno));
+	if (k->kind == KIND_SEMGET) {
+		wring_object(c, wring_kmalloc_charge((SEMAPHORES + 3) * SEMAPHORE_BYTES), false);
+		return 0;
+	}
+	if (msgctl(0, IPC_INFO, (struct msqid_ds *)(void *)&info) < 0)
+		return wring_err_set(err, -errno, "kmalloc: limits of message queues: %s", strerror(errno));
+	if (info.msgmax < MESSAGE_BYTES || info.msgmnb < MESSAGE_BYTES)
+		return wring_err_set(err, -ENOSPC, "kmalloc: kernel.msgmax is %d and kernel.msgmnb %d, at least %d are needed", info.msgmax,
+				     info.msgmnb, MESSAGE_BYTES);
+	k->messages = (uint64_t)info.msgmnb / MESSAGE_BYTES;
+	wring_object(c, k->messages * wring_kmalloc_charge(MESSAGE_HEADER + MESSAGE_BYTES) + wring_kmalloc_charge(QUEUE_BYTES), false);
+	return 0;
+}
+
+static int setup_xattr(struct wring_wctx *c, struct wring_err *err)
+{
+	struct statfs fs;
+
+	if (fstatfs(wring_dirfd(c), &fs))
+		return wring_err_set(err, -errno, "kmalloc: its filesystem: %s", strerror(errno));
+	if (fs.f_type != TMPFS_MAGIC)
+		return wring_err_set(err, -EINVAL, "kmalloc: kind=xattr needs a tmpfs (`on`); others keep attributes on disk");
+	wring_object(c, wring_kmalloc_charge(XATTR_HEADER + XATTR_BYTES) + wring_kmalloc_charge(sizeof("trusted.w00")) +
+		     (wring_slab_charge("shmem_inode_cache", 776) + wring_slab_charge("dentry", 192)) / XATTRS_PER_FILE, false);
+	return 0;
+}
+
+static int setup(struct wring_wctx *c, struct wring_err *err)
+{
+	struct kmalloc *k = wring_wdata(c);
+
+	if (k->kind == KIND_XATTR)
+		return setup_xattr(c, err);
+	if (k->kind != KIND_KEYCTL)
+		return setup_ipc(c, err);
+	if (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 1) < 0)
+		return wring_err_set(err, -errno, "kmalloc: a keyring: %s", strerror(errno));
+	/* nobody is charged, so nothing of it is in the ledger */
+	wring_object(c, wring_slab_bytes("kmalloc-4k", 4096) + wring_slab_bytes("key_jar", 256), true);
+	return 0;
+}
+
+static int fill_queue(int queue, uint64_t messages, uint64_t seed)
+{
+	struct message m = { .type = 1 };
+
+	memset(m.text, (int)(seed & 0xff), sizeof(m.text));
+	for (uint64_t i = 0; i < messages; i++)
+		if (msgsnd(queue, &m, sizeof(m.text), IPC_NOWAIT)) {
+			int r = errno == EAGAIN ? -ENOSPC : -errno;
+
+			msgctl(queue, IPC_RMID, NULL);
+			return r;
+		}
+	return 0;
+}
+
+static int make_xattr(struct wring_wctx *c, uint64_t object)
+{
+	struct kmalloc *k = wring_wdata(c);
+	char file[32], name[32], value[XATTR_BYTES];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(file, sizeof(file), "x%llu", (unsigned long long)(object / XATTRS_PER_FILE));
+	snprintf(name, sizeof(name), "trusted.w%02llu", (unsigned long long)(object % XATTRS_PER_FILE));
+	fd = openat(wring_dirfd(c), file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	k->xattr_next = object / XATTRS_PER_FILE + 1;
+	memset(value, 'x', sizeof(value));
+	return fsetxattr(fd, name, value, sizeof(value), XATTR_CREATE) ? -errno : 0;
+}
+
+static int make(struct wring_wctx *c, uint64_t object)
+{
+	struct kmalloc *k = wring_wdata(c);
+	char name[32], payload[KEY_BYTES];
+	uint64_t *slot;
+	long id;
+	int r;
+
+	if (k->kind == KIND_XATTR)
+		return make_xattr(c, object);
+	slot = wring_slot(&k->slots, object);
+	if (!slot)
+		return -ENOMEM;
+	if (k->kind == KIND_KEYCTL) {
+		snprintf(name, sizeof(name), "wring:%llu", (unsigned long long)object);
+		memset(payload, 'k', sizeof(payload));
+		id = syscall(SYS_add_key, "user", name, payload, sizeof(payload), KEY_SPEC_PROCESS_KEYRING);
+	} else {
+		id = k->kind == KIND_SEMGET ? semget(IPC_PRIVATE, SEMAPHORES, 0600) : msgget(IPC_PRIVATE, 0600);
+	}
+	if (id < 0)
+		return -errno;
+	r = k->kind == KIND_MSGSND ? fill_queue((int)id, k->messages, wring_seed(c) + object) : 0;
+	if (!r)
+		*slot = (uint64_t)id;
+	return r;
+}
+
+static int drop_xattr(struct wring_wctx *c, uint64_t object)
+{
+	struct kmalloc *k = wring_wdata(c);
+	char file[32], name[32];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(file, sizeof(file), "x%llu", (unsigned long long)(object / XATTRS_PER_FILE));
+	snprintf(name, sizeof(name), "trusted.w%02llu", (unsigned long long)(object % XATTRS_PER_FILE));
+	fd = openat(wring_dirfd(c), file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || fremovexattr(fd, name))
+		return -errno;
+	if (object % XATTRS_PER_FILE < XATTRS_PER_FILE - 1)
+		return 0;
+	k->xattr_file = object / XATTRS_PER_FILE + 1;
+	return unlinkat(wring_dirfd(c), file, 0) ? -errno : 0;
+}
+
+static int drop(struct wring_wctx *c, uint64_t object)
+{
+	struct kmalloc *k = wring_wdata(c);
+	int id, r;
+
+	if (k->kind == KIND_XATTR)
+		return drop_xattr(c, object);
+	id = (int)wring_slot_take(&k->slots, object);
+	switch (k->kind) {
+	case KIND_MSGSND: r = msgctl(id, IPC_RMID, NULL); break;
+	case KIND_SEMGET: r = semctl(id, 0, IPC_RMID); break;
+	default: r = (int)syscall(SYS_keyctl, KEYCTL_UNLINK, id, KEY_SPEC_PROCESS_KEYRING); break;
+	}
+	return r < 0 ? -errno : 0;
+}
+
+static void teardown(struct wring_wctx *c)
+{
+	struct kmalloc *k = wring_wdata(c);
+	char file[32];
+
+	for (uint64_t i = k->xattr_file; i < k->xattr_next; i++) {
+		snprintf(file, sizeof(file), "x%llu", (unsigned long long)i);
+		unlinkat(wring_dirfd(c), file, 0);
+	}
+	wring_slots_done(&k->slots);
+}
+
+static const struct wring_workload kmalloc = {
+	.name = "kmalloc",
+	.summary = "kmalloc memory: System V messages, semaphores, attributes; keys, which nobody is charged with",
+	.doc = "msgsnd: msgget() and msgsnd() of 2000 bytes until kernel.msgmnb is reached; caches msg_msg-2k (kmalloc-cg-2k "
+	       "before 6.11), slab_unreclaimable. xattr: fsetxattr(trusted.) of 4000 bytes on tmpfs files, kmalloc-cg-4k, "
+	       "slab_unreclaimable; it stays until the file goes, also when the process is killed. semget: 250 semaphores, whole "
+	       "pages that count in slab_unreclaimable. keyctl: add_key() of 4000 bytes, kmalloc-4k, in no cgroup's charge, so "
+	       "that no limit contains it; root may have 25 MB of them (kernel.keys.root_maxbytes), and freed keys are collected "
+	       "later. An object is a queue, an attribute, a set, a key. Trap: queues and sets outlive the process, so they are "
+	       "made in a new IPC namespace, which has its default limits.",
+	.params = params,
+	.size = sizeof(struct kmalloc),
+	.setup = setup,
+	.make = make,
+	.drop = drop,
+	.teardown = teardown,
+};
+WRING_REGISTER_WORKLOAD(kmalloc);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* thp: huge pages of anonymous memory. The trap: half of one given back frees nothing until reclaim splits it;
+ * memory.stat `anon` goes down at once, memory.current does not. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "harness/api/workload.h"
+#include "harness/base/util.h"
+#include "workloads/common.h"
+
+#define ENABLED "/sys/kernel/mm/transparent_hugepage/enabled"
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+enum kind { KIND_FAULT, KIND_PARTIAL, KIND_COLLAPSE };
+
+struct thp {
+	unsigned kind; /* parameter */
+	uint64_t bytes;
+	struct wring_slots slots; /* addresses */
+};
+
+static const struct wring_param params[] = {
+	{ "kind", WRING_ENUM, offsetof(struct thp, kind), .def = "fault", .choices = "fault|partial|collapse",
+	  .help = "one write that faults a huge page in; the same, and half of it given back; or small pages collapsed into one" },
+	{ 0 } };
+
+static int setup(struct wring_wctx *c, struct wring_err *err)
+{
+	struct thp *t = wring_wdata(c);
+	_cleanup_free_ char *enabled = NULL;
+	int r = wring_read_line(AT_FDCWD, ENABLED, &enabled);
+
+	if (r)
+		return wring_err_set(err, r, "thp: this kernel has no transparent huge pages: " ENABLED ": %s", strerror(-r));
+	if (t->kind != KIND_COLLAPSE && strstr(enabled, "[never]"))
+		return wring_err_set(err, -EINVAL, "thp: " ENABLED " is never; madvise or always is needed");
+	t->bytes = wring_pmd_size();
+	/* and the page table that is put by for the day it is split */
+	wring_object(c, t->bytes + wring_page_size(), false);
+	return 0;
+}
+
+static int map_aligned(uint64_t bytes, char **ret)
+{
+	char *map = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *base;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	base = map + (bytes - (uintptr_t)map % bytes) % bytes;
+	if (base > map)
+		munmap(map, (size_t)(base - map));
+	munmap(base + bytes, (size_t)(map + bytes - base));
+	*ret = base;
+	return 0;
+}
+
+static int make_huge(const struct thp *t, char *map)
+{
+	unsigned char is_there = 0;
+
+	if (madvise(map, t->bytes, t->kind == KIND_COLLAPSE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE))
+		return -errno;
+	for (uint64_t i = 0; i < t->bytes; i += t->kind == KIND_COLLAPSE ? wring_page_size() : t->bytes)
+		*(volatile char *)(map + i) = 't';
+	/* one small page instead: counted as a failure, so that it does not pass for the footprint */
+	if (t->kind != KIND_COLLAPSE && mincore(map + t->bytes - wring_page_size(), wring_page_size(), &is_there))
+		return -errno;
+	if (t->kind != KIND_COLLAPSE && !(is_there & 1))
+		return -ENOMEM;
+	/* and khugepaged must not make it whole again */
+	if (t->kind == KIND_PARTIAL)
+		return madvise(map, t->bytes, MADV_NOHUGEPAGE) || madvise(map + t->bytes / 2, t->bytes / 2, MADV_DONTNEED) ? -errno : 0;
+	if (t->kind == KIND_FAULT)
+		return 0;
+	return madvise(map, t->bytes, MADV_HUGEPAGE) || madvise(map, t->bytes, MADV_COLLAPSE) ? -errno : 0;
+}
+
+static int make(struct wring_wctx *c, uint64_t object)
+{
+	struct thp *t = wring_wdata(c);
+	uint64_t *slot = wring_slot(&t->slots, object);
+	char *map = NULL;
+	int r;
+
+	if (!slot)
+		return -ENOMEM;
+	r = map_aligned(t->bytes, &map);
+	if (r)
+		return r;
+	r = make_huge(t, map);
+	if (r)
+		munmap(map, t->bytes);
+	else
+		*slot = (uintptr_t)map;
+	return r;
+}
+
+static int drop(struct wring_wctx *c, uint64_t object)
+{
+	struct thp *t = wring_wdata(c);
+
+	return munmap((void *)(uintptr_t)wring_slot_take(&t->slots, object), t->bytes) ? -errno : 0;
+}
+
+static void teardown(struct wring_wctx *c)
+{
+	struct thp *t = wring_wdata(c);
+
+	wring_slots_done(&t->slots);
+}
+
+static const struct wring_workload thp = {
+	.name = "thp",
+	.summary = "transparent huge pages: faulted in, half given back, or collapsed",
+	.doc = "mmap() at a multiple of 2 MB, MADV_HUGEPAGE and one write; partial: then MADV_DONTNEED of the second half, which puts "
+	       "the page on the deferred split list: anon falls by half, memory.current not until reclaim splits it; collapse: 512 "
+	       "small pages and MADV_COLLAPSE (6.1; otherwise EINVAL). anon and anon_thp; thp_fault_alloc, thp_collapse_alloc, "
+	       "thp_fault_fallback and thp_fault_fallback_charge tell how it went: when none can be had, a fault makes one small "
+	       "page and says nothing; here that is seen with mincore() and counted as ENOMEM.",
+	.params = params,
+	.size = sizeof(struct thp),
+	.setup = setup,
+	.make = make,
+	.drop = drop,
+	.teardown = teardown,
+};
+WRING_REGISTER_WORKLOAD(thp);
