@@ -227,6 +227,8 @@ static void sample_one(struct wring_sampling *p, struct wring_source *s)
 	if (s->fresh) {
 		send_keys(p, s);
 		memset(s->prev, 0, s->n * sizeof(*s->prev));
+		if (s->fresh) /* lost: values under the old keys would be other keys' values */
+			return;
 	}
 	wring_frame_begin(&b, WRING_REC_SAMPLE);
 	wring_put_u64(&b, (uint64_t)s->id);
