@@ -322,7 +322,7 @@ static void check_timeout(struct wring_sampling *p, int64_t now)
 
 	/* Nobody listens any more, or we were told to stop: end what runs, so that the main thread can tidy up. */
 	if ((wring_agent_interrupted || wring_out_broken(p->out)) && !s->aborted) {
-		p->deadline_ns = 0;
+		p->deadline_ns = now - 1; /* from here on the grace of a timeout counts */
 		wring_out_event(p->out, "warn", "stop", "interrupted");
 	}
 	if (now > p->deadline_ns && !p->timed_out) {
