@@ -159,6 +159,8 @@ static void tear_down(struct wring_session *s)
 	struct wring_err err = { 0 };
 	int64_t until = wring_now_ns() + 30 * WRING_NSEC_PER_SEC;
 
+	s->step = "tear-down";
+	s->step_since_ns = wring_now_ns();
 	wring_sampling_mute(s);
 	wring_group_kill(s->agent->tree, s->scenario->name, until, &err);
 	wring_loads_free(s);
