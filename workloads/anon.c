@@ -7,7 +7,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 enum content { CONTENT_ZERO, CONTENT_RANDOM, CONTENT_COMPRESSIBLE };
 enum churn { CHURN_REPLACE, CHURN_TOUCH };

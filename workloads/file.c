@@ -10,7 +10,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define NODE_PAGES 64
 #define TMPFS_MAGIC 0x01021994

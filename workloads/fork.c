@@ -16,7 +16,7 @@
 #include "harness/api/workload.h"
 #include "harness/base/units.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define KERNEL_STACK_PAGES 4
 

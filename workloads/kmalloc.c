@@ -17,7 +17,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define MESSAGE_BYTES 2000
 #define MESSAGE_HEADER 48     /* struct msg_msg */

@@ -7,7 +7,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 struct pagetable {
 	struct wring_slots slots; /* addresses of regions, by object / per_region */

@@ -12,7 +12,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define MIN_ALLOC 4          /* of the percpu allocator; it keeps a pointer for so many bytes */
 #define ELEMENT_BYTES 72     /* struct htab_elem, key, pointer to the values, list node */

@@ -6,7 +6,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define PIPE_BUFFER 40  /* struct pipe_buffer */
 #define PIPE_INFO 192   /* struct pipe_inode_info */

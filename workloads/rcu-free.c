@@ -10,7 +10,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define TARGETS 256
 #define NAME_LENGTH 200

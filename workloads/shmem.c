@@ -7,7 +7,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define NODE_PAGES 64 /* of a file that one radix_tree_node holds */
 

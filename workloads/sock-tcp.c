@@ -10,7 +10,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define TRIALS 4
 #define CHUNK 16384

@@ -9,7 +9,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define PATIENCE 1000 /* datagrams that change nothing */
 

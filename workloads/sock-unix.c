@@ -7,7 +7,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define SHARED_INFO 320 /* struct skb_shared_info, behind the data */
 #define CACHE_LINE 64

@@ -8,7 +8,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define ENABLED "/sys/kernel/mm/transparent_hugepage/enabled"
 #ifndef MADV_COLLAPSE

@@ -6,7 +6,7 @@
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #define PER_REGION 4096
 #define OWN 64 /* mappings of the program itself, at most */

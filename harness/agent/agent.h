@@ -65,6 +65,9 @@ void wring_loads_free(struct wring_session *s);       /* kills what still runs *
 int wring_load_start(struct wring_session *s, size_t load, struct wring_err *err);
 /* Until every process is done, failed or dead. -ETIMEDOUT. */
 int wring_load_wait(struct wring_session *s, size_t load, int64_t deadline_ns, struct wring_err *err);
+/* For loads that are done filling: churn for so long, or let go of everything; back to done afterwards. */
+int wring_load_churn(struct wring_session *s, size_t load, int64_t ns, struct wring_err *err);
+int wring_load_release(struct wring_session *s, size_t load, struct wring_err *err);
 /* Tells the processes to stop and waits until they are gone; kills them at the deadline. */
 void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns);
 /* A workload said it could not do what it was asked to; its words, or NULL. */
@@ -72,6 +75,10 @@ const char *wring_load_error(const struct wring_session *s, size_t load);
 /* Sums the counters over its processes: ops errors held_objects held_bytes made_objects made_bytes. Allocates nothing. */
 void wring_load_sum(const struct wring_loadset *l, int64_t values[6]);
 const struct wring_loadset *wring_load_at(const struct wring_session *s, size_t load);
+
+/* ---- bind.c ---- binds the calling thread to the nodes a load wants, for a child to inherit; and back */
+int wring_bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err);
+void wring_unbind_nodes(struct wring_agent *a, const struct wring_load *l);
 
 /* ---- scratch.c ---- */
 int wring_scratch_new(struct wring_session *s, struct wring_err *err);

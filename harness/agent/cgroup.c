@@ -8,10 +8,14 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "harness/base/units.h"
 #include "harness/base/util.h"
+
+/* On our own directory: we turned the controller on in base. For whoever tidies up behind us. */
+#define ENABLED_XATTR "user.wring-enabled"
 
 struct wring_tree {
 	struct wring_base base;
@@ -236,13 +240,18 @@ static void sweep_trees(int base, DIR *d)
 
 	while ((e = readdir(d))) {
 		_cleanup_close_ int child = -1;
+		bool is_on;
 
 		if (!is_left(e, ""))
 			continue;
 		child = openat(base, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		is_on = child >= 0 && fgetxattr(child, ENABLED_XATTR, NULL, 0) >= 0;
 		if (child >= 0)
 			kill_all(child, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
 		remove_at(base, e->d_name, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
+		/* Refused while another wring uses it. */
+		if (is_on)
+			wring_write_file(base, "cgroup.subtree_control", "-memory");
 	}
 }
 
@@ -348,6 +357,8 @@ int wring_tree_new(const struct wring_base *b, const char *name, struct wring_tr
 	}
 	t->fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = t->fd < 0 ? -errno : enable_memory(t->fd);
+	if (r >= 0 && t->enabled_base)
+		fsetxattr(t->fd, ENABLED_XATTR, "1", 1, 0);
 	if (r < 0) {
 		wring_err_set(err, r, "enabling the memory controller in %s: %s", t->rel, strerror(-r));
 		goto fail;

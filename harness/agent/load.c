@@ -114,49 +114,6 @@ int wring_loads_new(struct wring_session *s, struct wring_err *err)
 
 /* ---- starting ---- */
 
-static int bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err)
-{
-	hwloc_nodeset_t nodes = hwloc_bitmap_alloc();
-	hwloc_cpuset_t cpus = hwloc_bitmap_alloc();
-	int r = 0;
-
-	if (!hwloc_topology_is_thissystem(a->topology)) {
-		/* hwloc binds nothing on a synthetic topology, and says it did. */
-		r = wring_err_set(err, -ENOTSUP, "load %s: the topology is not this system's", l->name);
-	}
-	if (!r && l->cpu_nodes) {
-		hwloc_bitmap_list_sscanf(nodes, l->cpu_nodes);
-		hwloc_cpuset_from_nodeset(a->topology, cpus, nodes);
-		if (!hwloc_bitmap_isincluded(nodes, hwloc_topology_get_topology_nodeset(a->topology)) ||
-		    hwloc_bitmap_iszero(cpus))
-			r = wring_err_set(err, -ENODEV, "load %s: cpu-nodes = %s: no such node with CPUs here", l->name, l->cpu_nodes);
-		else if (hwloc_set_cpubind(a->topology, cpus, HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT))
-			r = wring_err_set(err, -errno, "load %s: binding to CPUs of node %s: %s", l->name, l->cpu_nodes, strerror(errno));
-	}
-	if (!r && l->mem_nodes) {
-		hwloc_bitmap_list_sscanf(nodes, l->mem_nodes);
-		if (!hwloc_bitmap_isincluded(nodes, hwloc_topology_get_topology_nodeset(a->topology)))
-			r = wring_err_set(err, -ENODEV, "load %s: mem-nodes = %s: no such node here", l->name, l->mem_nodes);
-		else if (hwloc_set_membind(a->topology, nodes, HWLOC_MEMBIND_BIND,
-					   HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET | HWLOC_MEMBIND_STRICT))
-			r = wring_err_set(err, -errno, "load %s: binding memory to node %s: %s", l->name, l->mem_nodes, strerror(errno));
-	}
-	hwloc_bitmap_free(nodes);
-	hwloc_bitmap_free(cpus);
-	return r;
-}
-
-/* CPU and memory binding are the thread's and are inherited: set around the clone, because hwloc must not run between
- * clone and exec. */
-static void unbind(struct wring_agent *a, const struct wring_load *l)
-{
-	if (l->cpu_nodes)
-		hwloc_set_cpubind(a->topology, hwloc_topology_get_complete_cpuset(a->topology), HWLOC_CPUBIND_THREAD);
-	if (l->mem_nodes)
-		hwloc_set_membind(a->topology, hwloc_topology_get_complete_nodeset(a->topology), HWLOC_MEMBIND_DEFAULT,
-				  HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET);
-}
-
 static pid_t clone_into(int cgroup_fd, int *ret_pidfd)
 {
 	struct clone_args args = {
@@ -255,7 +212,7 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING };
 	err->code = 0;
 	argv = make_argv(l, l->n, theirs, dir, err);
-	r = err->code ? err->code : bind_nodes(a, l->decl, err);
+	r = err->code ? err->code : wring_bind_nodes(a, l->decl, err);
 	if (!r) {
 		p->pid = clone_into(cg, &p->pidfd);
 		if (!p->pid)
@@ -263,7 +220,7 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 		if (p->pid < 0)
 			r = wring_err_set(err, -errno, "load %s: clone3 into cgroup %s: %s", l->decl->name, group, strerror(errno));
 	}
-	unbind(a, l->decl);
+	wring_unbind_nodes(a, l->decl);
 	free_argv(argv);
 	if (r) {
 		close(pair[0]);
@@ -436,6 +393,51 @@ int wring_load_wait(struct wring_session *s, size_t load, int64_t deadline_ns, s
 	return *l->error ? wring_err_set(err, -EIO, "%s", l->error) : 0;
 }
 
+/* An order that ends with the processes being done again; `end` is said after `ns`. */
+static int order(struct wring_session *s, size_t load, char what, int64_t ns, char end, struct wring_err *err)
+{
+	struct wring_loadset *l = &s->loads[load];
+	int64_t until = wring_now_ns() + ns;
+
+	if (any_below(l, DONE))
+		return wring_err_set(err, -EBUSY, "load %s: it has not finished filling: wait for it first", l->decl->name);
+	tell(l, what, RUNNING);
+	/* Deaths and errors are heard of meanwhile; nobody says done before the end was said. */
+	if (end) {
+		follow(l, DONE, until);
+		tell(l, end, 0);
+	}
+	if (follow(l, DONE, wring_now_ns() + 60 * WRING_NSEC_PER_SEC))
+		return wring_err_set(err, -ETIMEDOUT, "load %s: not done 60 s after it was told to", l->decl->name);
+	return *l->error ? wring_err_set(err, -EIO, "%s", l->error) : 0;
+}
+
+int wring_load_churn(struct wring_session *s, size_t load, int64_t ns, struct wring_err *err)
+{
+	return order(s, load, 'c', ns, 'h', err);
+}
+
+int wring_load_release(struct wring_session *s, size_t load, struct wring_err *err)
+{
+	return order(s, load, 'r', 0, 0, err);
+}
+
+/* Children of processes that were killed come to us (PR_SET_CHILD_SUBREAPER); as zombies they would keep their memory charged.
+ * The loads' own processes are reaped where they are followed. */
+static void reap_orphans(const struct wring_session *s)
+{
+	siginfo_t si = { 0 };
+
+	while (!waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) && si.si_pid) {
+		for (size_t i = 0; i < s->scenario->n_loads; i++)
+			for (size_t k = 0; k < s->loads[i].n; k++)
+				if (s->loads[i].procs[k].pid == si.si_pid)
+					return;
+		waitpid(si.si_pid, NULL, 0);
+		si.si_pid = 0;
+	}
+}
+
 void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns)
 {
 	struct wring_loadset *l = &s->loads[load];
@@ -443,12 +445,13 @@ void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns)
 	for (size_t i = 0; i < l->n; i++)
 		__atomic_store_n(&page_of(l, i)->stop, 1, __ATOMIC_RELAXED);
 	tell(l, 's', 0);
-	if (!follow(l, GONE, deadline_ns))
-		return;
-	for (size_t i = 0; i < l->n; i++)
-		if (l->procs[i].pid > 0)
-			kill(l->procs[i].pid, SIGKILL);
-	follow(l, GONE, wring_now_ns() + 10 * WRING_NSEC_PER_SEC);
+	if (follow(l, GONE, deadline_ns)) {
+		for (size_t i = 0; i < l->n; i++)
+			if (l->procs[i].pid > 0)
+				kill(l->procs[i].pid, SIGKILL);
+		follow(l, GONE, wring_now_ns() + 10 * WRING_NSEC_PER_SEC);
+	}
+	reap_orphans(s);
 }
 
 void wring_loads_free(struct wring_session *s)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "config.h"
 #include "harness/agent/agent.h"
@@ -14,6 +16,7 @@
 #include "harness/base/util.h"
 
 #define RING_BYTES (4u << 20)
+#define MAX_FILES (1u << 20) /* the kernel's own default for fs.nr_open */
 
 volatile sig_atomic_t wring_agent_interrupted;
 
@@ -26,8 +29,16 @@ static void on_term(int sig)
 /* The measuring side must survive what it causes. Without the rights for it, it says so and goes on. */
 static void protect(struct wring_agent *a)
 {
+	struct rlimit files;
+
 	if (wring_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "-1000"))
 		wring_out_event(a->out, "warn", "protect", "not exempt from the OOM killer: no right to lower oom_score_adj");
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	/* Workloads that hold descriptors raise their soft limit to the hard one. Without the right to raise that, it stays. */
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_max < MAX_FILES) {
+		files.rlim_max = MAX_FILES;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		wring_out_event(a->out, "warn", "protect", "not locked in memory: %s", strerror(errno));
 }

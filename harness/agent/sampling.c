@@ -227,6 +227,8 @@ static void sample_one(struct wring_sampling *p, struct wring_source *s)
 	if (s->fresh) {
 		send_keys(p, s);
 		memset(s->prev, 0, s->n * sizeof(*s->prev));
+		if (s->fresh) /* lost: values under the old keys would be other keys' values */
+			return;
 	}
 	wring_frame_begin(&b, WRING_REC_SAMPLE);
 	wring_put_u64(&b, (uint64_t)s->id);
@@ -320,7 +322,7 @@ static void check_timeout(struct wring_sampling *p, int64_t now)
 
 	/* Nobody listens any more, or we were told to stop: end what runs, so that the main thread can tidy up. */
 	if ((wring_agent_interrupted || wring_out_broken(p->out)) && !s->aborted) {
-		p->deadline_ns = 0;
+		p->deadline_ns = now - 1; /* from here on the grace of a timeout counts */
 		wring_out_event(p->out, "warn", "stop", "interrupted");
 	}
 	if (now > p->deadline_ns && !p->timed_out) {

@@ -102,6 +102,17 @@ static int set_up(struct wring_session *s, struct wring_err *err)
 	return r ? r : wring_sampling_start(s, err);
 }
 
+/* What was cut short is not measured, also when it was its last step that came back early. */
+static int cut_short(const struct wring_session *s, struct wring_err *err)
+{
+	if (!s->aborted)
+		return 0;
+	if (wring_agent_interrupted)
+		return wring_err_set(err, -EINTR, "interrupted by the user");
+	return wring_err_set(err, -ETIMEDOUT, "the scenario's timeout of %llu s ran out",
+			     (unsigned long long)(s->scenario->timeout_ns / WRING_NSEC_PER_SEC));
+}
+
 static int run_phase(struct wring_session *s, const struct wring_phase *p, struct wring_err *err)
 {
 	int r = 0;
@@ -109,12 +120,10 @@ static int run_phase(struct wring_session *s, const struct wring_phase *p, struc
 	wring_out_event(s->agent->out, "phase", p->name, "begin");
 	for (uint64_t i = 0; i < p->repeat && !r; i++)
 		for (size_t k = 0; k < p->n && !r; k++) {
+			r = wring_step_run(s, &p->steps[k], err);
 			if (s->aborted)
-				r = wring_err_set(err, -ETIMEDOUT, "the scenario's timeout of %llu s ran out",
-						  (unsigned long long)(s->scenario->timeout_ns / WRING_NSEC_PER_SEC));
-			else
-				r = wring_step_run(s, &p->steps[k], err);
-			if (r)
+				r = cut_short(s, err);
+			else if (r)
 				wring_err_prefix(err, "phase %s, line %d", p->name, p->steps[k].line);
 		}
 	wring_out_event(s->agent->out, "phase", p->name, "end");
@@ -150,6 +159,8 @@ static void tear_down(struct wring_session *s)
 	struct wring_err err = { 0 };
 	int64_t until = wring_now_ns() + 30 * WRING_NSEC_PER_SEC;
 
+	s->step = "tear-down";
+	s->step_since_ns = wring_now_ns();
 	wring_sampling_mute(s);
 	wring_group_kill(s->agent->tree, s->scenario->name, until, &err);
 	wring_loads_free(s);

@@ -66,17 +66,20 @@ static int limit_one(struct wring_session *s, const struct wring_group *g, const
 {
 	for (size_t i = 0; i < g->files.n; i++) {
 		const struct wring_setting *f = &g->files.rows[i];
-		int r = wring_group_set(s->agent->tree, group, f->key, f->value, err);
-		char resolved[32];
+		const char *value = f->value;
+		char in_bytes[32];
 		uint64_t bytes;
+		int r;
 
+		/* Written and recorded in bytes: the kernel takes 64M, but not 1.5G. */
+		if (!strncmp(f->key, "memory.", 7) && !wring_parse_size(f->value, &bytes, NULL)) {
+			snprintf(in_bytes, sizeof(in_bytes), "%llu", (unsigned long long)bytes);
+			value = in_bytes;
+		}
+		r = wring_group_set(s->agent->tree, group, f->key, value, err);
 		if (r)
 			return r;
-		/* Limits are recorded in bytes, whatever way they were written. */
-		snprintf(resolved, sizeof(resolved), "%.31s", f->value);
-		if (!strncmp(f->key, "memory.", 7) && !wring_parse_size(f->value, &bytes, NULL))
-			snprintf(resolved, sizeof(resolved), "%llu", (unsigned long long)bytes);
-		wring_out_event(s->agent->out, "limit", subject, "%s=%s", f->key, resolved);
+		wring_out_event(s->agent->out, "limit", subject, "%s=%.100s", f->key, value);
 	}
 	return 0;
 }
@@ -379,6 +382,7 @@ static int step_module(const struct wring_session *s, const char *file, struct w
 static int run(struct wring_session *s, const struct wring_step *st, struct wring_err *err)
 {
 	struct reclaim_arg ra = { .s = s };
+	int64_t ns = 0;
 
 	switch (st->verb->id) {
 	case WRING_STEP_MARK:
@@ -402,6 +406,11 @@ static int run(struct wring_session *s, const struct wring_step *st, struct wrin
 		return step_start(s, st, err);
 	case WRING_STEP_WAIT:
 		return step_wait(s, st, err);
+	case WRING_STEP_CHURN:
+		wring_parse_duration(st->args[1], &ns, NULL);
+		return wring_load_churn(s, load_index(s, st->args[0]), ns, err);
+	case WRING_STEP_RELEASE:
+		return wring_load_release(s, load_index(s, st->args[0]), err);
 	case WRING_STEP_STOP:
 		wring_load_stop(s, load_index(s, st->args[0]), deadline(STEP_NS));
 		return 0;

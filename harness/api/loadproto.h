@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Between the agent and wring-load: a page of counters and a socket.
- * Socket, agent to load: one byte each, 'g' go, 's' stop. Load to agent: 'r' ready (waits at the barrier), 'd' done
+ * Socket, agent to load: one byte each, 'g' go, 's' stop; to a load of objects that is done: 'c' churn until 'h' (hold), 'r' release. Load to agent: 'r' ready (waits at the barrier), 'd' done
  * (holds what it holds until told to stop), 'f' with a descriptor attached (SCM_RIGHTS), 'e' error (see message). */
 #pragma once
 #include <stdint.h>

@@ -11,6 +11,8 @@
 #include "harness/base/util.h"
 #include "harness/run/run.h"
 
+/* CPUs of a guest for one of the host's: on a single core the default of 4 must work. */
+#define CPUS_PER_CPU 8u
 /* A stock kernel with two nodes, our agent and nothing else boots in 96M here; below this it dies before it can say why. */
 #define MIN_MEMORY (192ULL << 20)
 /* wring-load is static and small, but a process is not nothing: page tables, stacks, the pages of its own text. */
@@ -198,12 +200,16 @@ static int check_carried(const struct wring_scenario *s, struct wring_err *err)
 static int check_guest(const struct wring_run_options *o, uint64_t host, struct wring_err *err)
 {
 	const struct wring_vm_spec spec = { .append = o->append, .cpus = o->cpus, .nodes = o->nodes, .memory_bytes = o->memory_bytes };
+	unsigned own = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (o->memory_bytes < MIN_MEMORY)
 		return wring_err_set(err, -ERANGE, "--memory=%lluK: a guest needs 192M or more to boot", (unsigned long long)(o->memory_bytes >> 10));
 	if (o->memory_bytes > host)
 		return wring_err_set(err, -ERANGE, "--memory=%lluM: this machine has %lluM", (unsigned long long)(o->memory_bytes >> 20),
 				     (unsigned long long)(host >> 20));
+	if (o->cpus > CPUS_PER_CPU * own)
+		return wring_err_set(err, -ERANGE, "--cpus=%u: this machine has %u; at most %u, more would measure its scheduler", o->cpus, own,
+				     CPUS_PER_CPU * own);
 	if (o->nodes > o->cpus)
 		return wring_err_set(err, -ERANGE, "--nodes=%u: at most as many as --cpus=%u", o->nodes, o->cpus);
 	return wring_vm_check_machine(&spec, err);

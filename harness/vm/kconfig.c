@@ -106,8 +106,7 @@ static void print_fragment(FILE *out)
 		fprintf(out, "# %s\n", required ? "required" : "wanted: scenarios or evidence are lost without");
 		for (size_t i = 0; i < WRING_ARRAY_SIZE(options); i++)
 			if (options[i].required == required)
-				fprintf(out, "CONFIG_%s=y%*s # %s\n", options[i].name,
-					(int)(22 - strlen(options[i].name)), "", options[i].why);
+				fprintf(out, "# %s\nCONFIG_%s=y\n", options[i].why, options[i].name);
 	}
 }
 

@@ -194,6 +194,7 @@ broken() {
 	wrong_run "--memory=65536K" "192M" -- slab-at-max --memory=64M
 	wrong_run "--memory" "this machine has" -- slab-at-max --memory=512T
 	wrong_run "--nodes=4" "--cpus=2" -- slab-at-max --cpus=2 --nodes=4
+	[ "$(nproc)" -gt 31 ] || wrong_run "--cpus=255" "this machine has $(nproc)" -- slab-at-max --cpus=255
 	wrong_run "300M" "2 nodes" "512M would do" -- slab-at-max --memory=300M
 	wrong_run "characters" "1500" -- slab-at-max --append="$(printf 'x%.0s' {1..1600})"
 	wrong_run "--append" -- slab-at-max --append="$(printf 'x%.0s' {1..3000})"

@@ -67,7 +67,7 @@ teardown() { wring_teardown; }
 }
 
 @test "a guest that gets no CPU time is nobody's fault: exit 4" {
-	cpu=/sys/fs/cgroup/cpu/wring-e2e-$$
+	cpu=/sys/fs/cgroup/cpu/starved-$$
 	[ "$(id -u)" -eq 0 ] && mkdir "$cpu" 2>/dev/null || skip "no cgroup v1 cpu controller to starve QEMU with"
 	wring_run_in_background "$T/idle.ini" --timeout=25s
 	if ! within 60 has_mark running; then
@@ -168,6 +168,14 @@ interrupt() {
 @test "SIGINT for wring alone: exit 4, at once" { interrupt INT ''; }
 
 @test "SIGTERM: exit 4, at once" { interrupt TERM ''; }
+
+@test "a scenario that its timeout ends in the last step was not measured: exit 4" {
+	run -4 wring_run "$T/idle.ini" --timeout=3s
+	[ "$(outcome_of idle)" = broken ]
+	reason_of idle | grep -q 'timeout of 3 s ran out'
+	no_failure idle
+	nothing_left
+}
 
 @test "an agent that sends garbage is nobody's fault: exit 4" {
 	mkdir "$T/bin"

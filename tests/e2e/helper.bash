@@ -136,7 +136,7 @@ qemu_pid() {
 	return 1
 }
 
-wring_cgroups() { find /sys/fs/cgroup -maxdepth 3 -type d -name 'wring-*' 2>/dev/null | sort; }
+wring_cgroups() { find /sys/fs/cgroup -maxdepth 3 -type d -name 'wring-[0-9]*' 2>/dev/null | sort; }
 wring_tmps() { find /tmp /run/wring -maxdepth 1 \( -name 'wring-[0-9]*' -o -path '/run/wring/*' \) 2>/dev/null | sort; }
 no_processes() { [ -z "$(processes)" ]; }
 

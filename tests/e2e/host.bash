@@ -89,7 +89,7 @@ host_setup_file() { # TARGETS...
 	echo "# ${SECONDS}s: the guest that plays a host" >&3
 }
 
-show() { tail -n 40 "$OUT/$1".* | cut -c1-400; }
+show() { tail -n 40 "$OUT/$1.code" "$OUT/$1.log" "$OUT/$1.state" 2>/dev/null | cut -c1-400; }
 code() { [ "$(cat "$OUT/$1.code")" -eq "$2" ] || { echo "exit code $(cat "$OUT/$1.code") instead of $2"; show "$1"; return 1; }; }
 clean() { diff "$OUT/before.root" "$OUT/$1.state" || { show "$1"; return 1; }; }
 clean_user() { diff "$OUT/before" "$OUT/$1.state" || { show "$1"; return 1; }; }

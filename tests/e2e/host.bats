@@ -46,6 +46,7 @@ setup() {
 @test "Ctrl-C: exit 4, nothing is left" {
 	code interrupted 4
 	[ "$(in_db interrupted 'SELECT outcome, reason FROM run')" = "broken|interrupted by the user" ]
+	[ "$(in_db interrupted "SELECT count(*) FROM event WHERE kind = 'guest'")" -eq 0 ]
 	clean interrupted
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "workloads/common.h"
+#include "workloads/load/common.h"
 
 #include <errno.h>
 #include <fcntl.h>
