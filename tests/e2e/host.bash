@@ -48,8 +48,12 @@ add_modules() {
 }
 
 make_root() { # TARGETS...
+	local dir p
+
 	ROOT=$BATS_FILE_TMPDIR/root
-	mkdir -p "$ROOT"/bin "$ROOT"/sbin "$ROOT"/usr/bin "$ROOT"/lib64 "$ROOT"/etc "$ROOT"/proc "$ROOT"/sys "$ROOT"/dev "$ROOT"/tmp "$ROOT"/run "$ROOT"/modules "$ROOT"/scenarios
+	for dir in bin sbin usr/bin lib64 etc proc sys dev tmp run modules scenarios; do
+		mkdir -p "$ROOT/$dir"
+	done
 	cp "$BUSYBOX" "$ROOT/bin/busybox"
 	cp "$top/tests/e2e/host-init" "$ROOT/init"
 	echo "$*" >"$ROOT/targets"
