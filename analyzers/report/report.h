@@ -9,5 +9,7 @@
 int wring_report_table(struct wring_store *st, const struct wring_runs *runs, FILE *out, struct wring_err *err);
 /* All there is to say about one run, for `wring show RUN`: facts, metrics, findings, events. */
 int wring_report_run(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err);
+/* Only its metrics. */
+int wring_report_metrics(struct wring_store *st, const struct wring_run_row *run, FILE *out, struct wring_err *err);
 /* The export document (results-schema/export.schema.json). Text that is no valid UTF-8 is made so. */
 int wring_export_json(struct wring_store *st, const struct wring_runs *runs, FILE *out, struct wring_err *err);

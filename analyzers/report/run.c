@@ -67,7 +67,7 @@ static int facts(struct wring_store *st, const struct wring_run_row *run, FILE *
 	return r ? wring_err_set(err, r, "printing facts: %s", strerror(-r)) : 0;
 }
 
-static int metrics(struct wring_store *st, const struct wring_run_row *run, FILE *out,
+int wring_report_metrics(struct wring_store *st, const struct wring_run_row *run, FILE *out,
 		   struct wring_err *err)
 {
 	static const char *const headings[] = { "METRIC", "VALUE", "BETTER", "TIER" };
@@ -152,7 +152,7 @@ int wring_report_run(struct wring_store *st, const struct wring_run_row *run, FI
 	head(run, out);
 	r = facts(st, run, out, err);
 	if (!r)
-		r = metrics(st, run, out, err);
+		r = wring_report_metrics(st, run, out, err);
 	if (!r)
 		r = findings(st, run, out, err);
 	return r ? r : events(st, run, out, err);

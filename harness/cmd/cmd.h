@@ -12,7 +12,7 @@ struct wring_cmd {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
 };
 extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wring_cmd_show, wring_cmd_export, wring_cmd_doctor,
-	wring_cmd_kconfig;
+	wring_cmd_kconfig, wring_cmd_load;
 
 /* Prints "wring: MESSAGE" and returns the code. */
 int wring_complain(const struct wring_err *err, int code);

@@ -182,7 +182,8 @@ static int select_file(const char *path, const struct overrides *o, struct wring
 		return wring_err_set(err, r, "scenario file %s: %s", path, strerror(-r));
 	if (strlen(text) != len)
 		return wring_err_set(err, -EINVAL, "scenario file %s: accepted: text without NUL bytes", path);
-	return parse_and_add(path, text, o, ret, err);
+	/* A scenario that wring load wrote has no name that would tell anybody anything. */
+	return parse_and_add(strncmp(path, "/proc/self/fd/", 14) ? path : "wring load", text, o, ret, err);
 }
 
 /* Is this built-in scenario meant by "NAME" or "@SUITE"? -errno when its text is broken. */

@@ -215,6 +215,28 @@ static int check_guest(const struct wring_run_options *o, uint64_t host, struct 
 	return wring_vm_check_machine(&spec, err);
 }
 
+/* Every number in "0", "0-1", "0,2" must be a node of the guest; a host's nodes are the agent's to check. */
+static int check_nodes(const struct wring_scenario *s, const struct wring_load *l, const char *list, unsigned nodes, struct wring_err *err)
+{
+	for (const char *p = list; p && *p; p += strcspn(p, ",-"), p += *p != '\0')
+		if (strtoul(p, NULL, 10) >= nodes)
+			return wring_err_set(err, -ERANGE, "%s:%d: load %s: node list '%s': the guest has %u (0 to %u); --nodes=N gives it more",
+					     s->file, l->line, l->name, list, nodes, nodes - 1);
+	return 0;
+}
+
+static int check_loads(const struct wring_scenario *s, unsigned nodes, struct wring_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->n_loads && !r; i++) {
+		r = check_nodes(s, &s->loads[i], s->loads[i].cpu_nodes, nodes, err);
+		if (!r)
+			r = check_nodes(s, &s->loads[i], s->loads[i].mem_nodes, nodes, err);
+	}
+	return r;
+}
+
 int wring_place_check(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, struct wring_err *err)
 {
 	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -225,6 +247,8 @@ int wring_place_check(const struct wring_run_options *o, const struct wring_plac
 		r = check_limits(s->rows[i], is_guest ? o->memory_bytes : host, err);
 		if (!r && is_guest)
 			r = check_carried(s->rows[i], err);
+		if (!r && is_guest)
+			r = check_loads(s->rows[i], o->nodes, err);
 	}
 	return r;
 }
