@@ -73,6 +73,7 @@ static int make(struct wring_wctx *c, uint64_t object)
 	struct anon *a = wring_wdata(c);
 	uint64_t *slot = wring_slot(&a->slots, object);
 	volatile char *page;
+	char byte;
 	int r;
 
 	if (!slot)
@@ -83,7 +84,8 @@ static int make(struct wring_wctx *c, uint64_t object)
 		a->kept = 0;
 		for (uint64_t i = 0; i < a->chunk; i += wring_page_size()) {
 			page = (volatile char *)(uintptr_t)(*slot + i);
-			*page = *page;
+			byte = *page; /* volatile: the page is read and dirtied, and keeps its content */
+			*page = byte;
 		}
 		return 0;
 	}
