@@ -3,6 +3,7 @@
  * always be reclaimed; dirty ones only once they are written, and on tmpfs none. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,8 +14,6 @@
 #include "workloads/load/common.h"
 
 #define NODE_PAGES 64
-#define TMPFS_MAGIC 0x01021994
-#define EXT_MAGIC 0xef53
 
 enum kind { KIND_READ, KIND_WRITE, KIND_MMAP, KIND_APPEND };
 
@@ -47,7 +46,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 		return wring_err_set(err, -EINVAL, "file: kind=read needs a disk filesystem (`on`)");
 	f->chunk = pages * wring_page_size();
 	bytes = f->chunk + (pages + NODE_PAGES - 1) / NODE_PAGES * wring_slab_charge("radix_tree_node", 576);
-	if (fs.f_type == EXT_MAGIC && f->kind != KIND_READ)
+	if (fs.f_type == EXT4_SUPER_MAGIC && f->kind != KIND_READ)
 		bytes += f->chunk / (uint64_t)fs.f_bsize * wring_slab_charge("buffer_head", 104);
 	if (f->kind != KIND_APPEND)
 		bytes += wring_slab_charge("dentry", 192) +

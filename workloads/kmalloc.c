@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,6 @@
 #define XATTR_HEADER 40       /* struct simple_xattr */
 #define XATTRS_PER_FILE 64
 #define KEY_BYTES 4000
-#define TMPFS_MAGIC 0x01021994
 
 enum kind { KIND_MSGSND, KIND_XATTR, KIND_SEMGET, KIND_KEYCTL };
 

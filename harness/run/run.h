@@ -48,7 +48,6 @@ struct wring_place {
 	struct wring_kernel *kernel;     /* vm */
 	enum wring_accel accel;          /* vm: KVM may still fall back */
 	bool accel_asked;                /* --accel: no falling back */
-	char *accel_why;
 };
 int wring_place_find(const struct wring_run_options *o, struct wring_place *ret, struct wring_err *err);
 void wring_place_done(struct wring_place *p);

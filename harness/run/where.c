@@ -86,7 +86,6 @@ static int find_accel(const struct wring_run_options *o, struct wring_place *p, 
 
 	p->accel_asked = o->accel != WRING_ACCEL_AUTO;
 	p->accel = o->accel == WRING_ACCEL_TCG || !wring_kvm_usable(why, sizeof(why)) ? WRING_ACCEL_TCG : WRING_ACCEL_KVM;
-	p->accel_why = strdup(why);
 	if (o->accel == WRING_ACCEL_KVM && p->accel != WRING_ACCEL_KVM)
 		return wring_err_set(err, -ENODEV, "--accel=kvm: %s: use --accel=auto or tcg", why);
 	return 0;
@@ -146,7 +145,6 @@ void wring_place_done(struct wring_place *p)
 {
 	wring_kernel_free(p->kernel);
 	free(p->why);
-	free(p->accel_why);
 	*p = (struct wring_place){ 0 };
 }
 
