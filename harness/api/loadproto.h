@@ -5,18 +5,53 @@
 #pragma once
 #include <stdint.h>
 
-#define WRING_ERRNOS 134
+/* Latencies, log-linear as in HdrHistogram: bucket 0 is below 256 ns; each power of two from there to 2^36 ns is cut in 16. */
+#define WRING_LATENCY_FIRST 8
+#define WRING_LATENCY_LAST 36
+#define WRING_LATENCY_SUB 4 /* 2^4 parts: the error is below 1/16 */
+#define WRING_LATENCY_BUCKETS (1 + ((WRING_LATENCY_LAST - WRING_LATENCY_FIRST) << WRING_LATENCY_SUB) + 1)
 
+static inline unsigned wring_latency_bucket(uint64_t ns)
+{
+	unsigned top = 63 - (unsigned)__builtin_clzll(ns | 1);
+
+	if (top < WRING_LATENCY_FIRST)
+		return 0;
+	if (top >= WRING_LATENCY_LAST)
+		return WRING_LATENCY_BUCKETS - 1;
+	return 1 + ((top - WRING_LATENCY_FIRST) << WRING_LATENCY_SUB) +
+	       (unsigned)((ns >> (top - WRING_LATENCY_SUB)) & ((1u << WRING_LATENCY_SUB) - 1));
+}
+/* The smallest latency of a bucket, in ns. */
+static inline uint64_t wring_latency_floor(unsigned bucket)
+{
+	unsigned b = bucket - 1, top = WRING_LATENCY_FIRST + (b >> WRING_LATENCY_SUB), part = b & ((1u << WRING_LATENCY_SUB) - 1);
+
+	return bucket ? (1ull << top) + ((uint64_t)part << (top - WRING_LATENCY_SUB)) : 0;
+}
+
+#define WRING_FAILURES 32
+struct wring_load_failure {
+	char call[16];
+	uint32_t error, count; /* errno; 0: a free row */
+};
+
+/* Of one thread of a load. */
 struct wring_load_page {
 	uint64_t ops, errors;
 	int64_t held_objects, held_bytes;  /* gone when the process is */
 	int64_t left_objects, left_bytes;  /* outlive it */
 	uint64_t made_objects, made_bytes;
+	int64_t dirty_bytes, inflight_bytes;
+	uint64_t moved_bytes, dropped;
+	uint64_t cached_objects, gone_objects; /* of the last census */
+	uint64_t latency_max_ns;
+	uint32_t latency[WRING_LATENCY_BUCKETS];
+	struct wring_load_failure failures[WRING_FAILURES]; /* what finds no row is in errors alone */
 	uint32_t stop;                     /* set by the agent */
-	uint32_t errnos[WRING_ERRNOS];     /* failures by errno */
 	char message[600];
 };
-#define WRING_LOAD_PAGE 4096 /* bytes a process; the page itself is allocated and charged by the agent */
-_Static_assert(sizeof(struct wring_load_page) <= WRING_LOAD_PAGE, "one page a process");
+#define WRING_LOAD_PAGE 4096 /* bytes a thread; the page itself is allocated and charged by the agent */
+_Static_assert(sizeof(struct wring_load_page) <= WRING_LOAD_PAGE, "one page a thread");
 
 /* wring-load's own options: --page-fd=N --socket-fd=N --dir-fd=N --index=N --seed=N WORKLOAD key=value... */

@@ -22,6 +22,9 @@ struct wring_workload {
 	 * rate, and releases, all when the harness says so. Both return 0 or -errno of the system call. */
 	int (*make)(struct wring_wctx *c, uint64_t object);
 	int (*drop)(struct wring_wctx *c, uint64_t object);           /* NULL: nothing is held */
+	/* Is the object still cached? 1, 0, or -errno; asking must not disturb it (openat2(2) with RESOLVE_CACHED, mincore(2)).
+	 * The step `census` asks for every object made and not dropped. NULL: cannot be told. */
+	int (*cached)(struct wring_wctx *c, uint64_t object);
 	/* or all by itself, until done or wring_should_stop(). */
 	int (*run)(struct wring_wctx *c, struct wring_err *err);
 	void (*teardown)(struct wring_wctx *c);                       /* may be NULL */
@@ -43,11 +46,21 @@ unsigned wring_index(const struct wring_wctx *c); /* 0.. among the load's proces
 uint64_t wring_seed(const struct wring_wctx *c);  /* differs between processes, the same for the same run seed */
 bool wring_should_stop(struct wring_wctx *c);   /* the harness wants the run to end */
 void wring_ops(struct wring_wctx *c, uint64_t n);
-/* A system call failed in a way the kernel under test is answerable for (ENOMEM, EIO, ...): counted by errno. */
-void wring_failed(struct wring_wctx *c, int error);
+/* A system call failed in a way the kernel under test is answerable for (ENOMEM, EIO, ...): counted by call and errno.
+ * call: its name, at most 15 characters. Returns -error, for make() and drop() to return; a failure of theirs that was not
+ * counted so is counted under the workload's name. */
+int wring_failed(struct wring_wctx *c, const char *call, int error);
+/* One operation took so long. The runner times make() by itself; a workload with `run` says what it wants to be known. */
+void wring_latency(struct wring_wctx *c, int64_t ns);
+/* Payload that arrived where it was meant to (goodput), and units that were lost on the way. */
+void wring_moved(struct wring_wctx *c, uint64_t bytes);
+void wring_dropped(struct wring_wctx *c, uint64_t n);
 void wring_made(struct wring_wctx *c, uint64_t objects, uint64_t bytes);
 /* The ledger: what is deliberately pinned from now on; negative numbers let go. */
 void wring_held(struct wring_wctx *c, int64_t objects, int64_t bytes);
+/* The ledger too: written and not yet known to be on the device; handed to the kernel and not yet received. Negative: no more. */
+void wring_dirty(struct wring_wctx *c, int64_t bytes);
+void wring_inflight(struct wring_wctx *c, int64_t bytes);
 /* The same for what stays when the process is gone (files on tmpfs, descriptors given away). */
 void wring_left(struct wring_wctx *c, int64_t objects, int64_t bytes);
 /* Give a descriptor to the harness, which keeps it open, outside the cgroup, until the scenario's end. */

@@ -21,11 +21,37 @@ uint64_t wring_seed(const struct wring_wctx *c) { return c->seed * 0x9e3779b97f4
 bool wring_should_stop(struct wring_wctx *c) { return __atomic_load_n(&c->page->stop, __ATOMIC_RELAXED); }
 void wring_ops(struct wring_wctx *c, uint64_t n) { ADD(ops, n); }
 
-void wring_failed(struct wring_wctx *c, int error)
+int wring_failed(struct wring_wctx *c, const char *call, int error)
 {
+	struct wring_load_failure *f = c->page->failures, *end = f + WRING_FAILURES;
+
 	ADD(errors, 1);
-	ADD(errnos[error > 0 && error < WRING_ERRNOS ? error : 0], 1);
+	c->counted = true;
+	while (f < end && f->error && (f->error != (uint32_t)error || strncmp(f->call, call, sizeof(f->call) - 1)))
+		f++;
+	if (f == end)
+		return -error;
+	if (!f->error) {
+		strncpy(f->call, call, sizeof(f->call) - 1);
+		__atomic_store_n(&f->error, (uint32_t)error, __ATOMIC_RELEASE); /* the name is whole before the row is seen */
+	}
+	__atomic_fetch_add(&f->count, 1, __ATOMIC_RELAXED);
+	return -error;
 }
+
+void wring_latency(struct wring_wctx *c, int64_t ns)
+{
+	uint64_t v = ns > 0 ? (uint64_t)ns : 0;
+
+	ADD(latency[wring_latency_bucket(v)], 1);
+	if (v > c->page->latency_max_ns)
+		__atomic_store_n(&c->page->latency_max_ns, v, __ATOMIC_RELAXED);
+}
+
+void wring_moved(struct wring_wctx *c, uint64_t bytes) { ADD(moved_bytes, bytes); }
+void wring_dropped(struct wring_wctx *c, uint64_t n) { ADD(dropped, n); }
+void wring_dirty(struct wring_wctx *c, int64_t bytes) { ADD(dirty_bytes, bytes); }
+void wring_inflight(struct wring_wctx *c, int64_t bytes) { ADD(inflight_bytes, bytes); }
 
 void wring_made(struct wring_wctx *c, uint64_t objects, uint64_t bytes)
 {

@@ -20,6 +20,7 @@ struct wring_wctx {
 	struct wring_load_page *page;
 	int page_fd, socket_fd, dir_fd;
 	uint64_t index, seed;
+	bool counted; /* the failure that is being reported is in the page already */
 	struct wring_objects objects;
 };
 

@@ -20,30 +20,43 @@ const struct wring_param wring_object_params[] = {
 	  .help = "objects a second; 0: as fast as it goes" },
 	{ 0 } };
 
-/* An open schedule: being late does not make the next one later. */
-static void pace(struct wring_objects *o)
+/* An open schedule: being late does not make the next one later. Returns when this one was due. */
+static int64_t pace(struct wring_objects *o)
 {
 	struct timespec ts;
+	int64_t due;
 
 	if (!o->rate)
-		return;
+		return wring_now_ns();
 	if (!o->due_ns)
 		o->due_ns = wring_now_ns();
+	due = o->due_ns;
 	ts.tv_sec = o->due_ns / WRING_NSEC_PER_SEC;
 	ts.tv_nsec = o->due_ns % WRING_NSEC_PER_SEC;
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 	o->due_ns += WRING_NSEC_PER_SEC / (int64_t)o->rate;
+	return due;
 }
 
+static void count_failure(struct wring_wctx *c, int r)
+{
+	if (!c->counted)
+		wring_failed(c, c->workload->name, -r);
+}
+
+/* With a rate the latency is that of the schedule: it includes the wait behind an operation that was late. */
 static int make_one(struct wring_wctx *c)
 {
 	struct wring_objects *o = &c->objects;
+	int64_t start = pace(o);
 	int r;
 
-	pace(o);
+	c->counted = false;
 	r = c->workload->make(c, o->next);
+
+	wring_latency(c, wring_now_ns() - start);
 	if (r) {
-		wring_failed(c, -r);
+		count_failure(c, r);
 		return r;
 	}
 	o->next++;
@@ -61,10 +74,12 @@ static void drop_one(struct wring_wctx *c)
 	if (o->oldest == o->next)
 		return;
 	if (c->workload->drop) {
-		int r = c->workload->drop(c, o->oldest);
+		int r;
 
+		c->counted = false;
+		r = c->workload->drop(c, o->oldest);
 		if (r)
-			wring_failed(c, -r);
+			count_failure(c, r);
 		if (!o->reclaimable)
 			wring_held(c, -1, -(int64_t)o->bytes);
 	}
