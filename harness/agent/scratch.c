@@ -71,8 +71,7 @@ static char *disk_by_loop(const struct wring_mount *m, int *ret_fd, struct wring
 	return WRING_TAKE_PTR(path);
 }
 
-static int do_mount(struct wring_session *s, struct wring_scratch *x, const struct wring_mount *m, size_t nth,
-		    struct wring_err *err)
+static int do_mount(struct wring_session *s, struct wring_scratch *x, const struct wring_mount *m, struct wring_err *err)
 {
 	_cleanup_free_ char *dev = NULL, *serial = NULL, *options = NULL;
 
@@ -80,7 +79,7 @@ static int do_mount(struct wring_session *s, struct wring_scratch *x, const stru
 		dev = strdup("none");
 		options = wring_strf("size=%llu", (unsigned long long)m->size_bytes);
 	} else if (s->agent->guest) {
-		serial = wring_strf("%s-%zu", m->type, nth);
+		serial = wring_mount_serial(s->scenario, (size_t)(m - s->scenario->mounts));
 		dev = serial ? disk_by_serial(serial) : NULL;
 		if (!dev)
 			return wring_err_set(err, -ENODEV, "mount %s: the guest has no disk '%s' (is virtio_blk there?)", m->name, serial);
@@ -99,17 +98,14 @@ static int scratch_one(struct wring_session *s, size_t i, struct wring_err *err)
 {
 	const struct wring_mount *m = &s->scenario->mounts[i];
 	struct wring_scratch *x = &s->mounts[i];
-	size_t nth = 0;
 	int r = 0;
 
-	for (size_t k = 0; k < i; k++)
-		nth += !strcmp(s->scenario->mounts[k].type, m->type);
 	x->loop_fd = -1;
 	x->dir = wring_strf("%s/%s", s->agent->workdir, m->name);
 	if (!x->dir || (mkdir(x->dir, 0755) && errno != EEXIST))
 		return wring_err_set(err, x->dir ? -errno : -ENOMEM, "mount %s: its directory", m->name);
 	if (s->agent->guest || !geteuid())
-		r = do_mount(s, x, m, nth, err);
+		r = do_mount(s, x, m, err);
 	if (!r)
 		wring_out_event(s->agent->out, "scratch", m->name, "fs=%s remountable=%s", x->mounted ? m->type : "host",
 				x->mounted ? "yes" : "no");

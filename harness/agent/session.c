@@ -77,19 +77,11 @@ static int set_sysctls(struct wring_session *s, struct wring_err *err)
 	return r;
 }
 
-static bool needs(const struct wring_session *s, const char *what)
-{
-	for (size_t i = 0; i < s->scenario->n_needs; i++)
-		if (!strcmp(s->scenario->needs[i], what))
-			return true;
-	return false;
-}
-
 static int set_up(struct wring_session *s, struct wring_err *err)
 {
 	int r = set_sysctls(s, err);
 
-	if (!r && needs(s, "swap"))
+	if (!r && wring_scenario_needs(s->scenario, "swap"))
 		r = wring_swap(s->agent, true, err);
 	if (!r)
 		r = wring_scratch_new(s, err);
@@ -167,7 +159,7 @@ static void tear_down(struct wring_session *s)
 	if (wring_group_remove(s->agent->tree, s->scenario->name, until, &err))
 		wring_out_event(s->agent->out, "warn", "teardown", "%s", err.msg);
 	wring_scratch_free(s);
-	if (needs(s, "swap"))
+	if (wring_scenario_needs(s->scenario, "swap"))
 		wring_swap(s->agent, false, &err);
 	wring_sysctl_restore(s->agent);
 }
@@ -179,6 +171,11 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 		snprintf(buf, size, "needs root, to set %s", s->scenario->sysctls.rows[0].key);
 		return buf;
 	}
+	for (size_t i = 0; i < s->scenario->n_mounts && !s->agent->guest; i++)
+		if (s->scenario->mounts[i].bps || s->scenario->mounts[i].iops) {
+			snprintf(buf, size, "needs a slow disk for mount %s, which only a guest has", s->scenario->mounts[i].name);
+			return buf;
+		}
 	for (size_t i = 0; i < s->scenario->n_needs; i++) {
 		const char *need = s->scenario->needs[i];
 
@@ -186,7 +183,8 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 			continue;
 		if (!strcmp(need, "vm") && s->agent->guest)
 			continue;
-		if (!strcmp(need, "global-pressure") && s->agent->guest)
+		/* wring_plan_text() makes it the first of its boot. */
+		if ((!strcmp(need, "global-pressure") || !strcmp(need, "fresh-boot")) && s->agent->guest)
 			continue;
 		if (!strcmp(need, "root") && !geteuid())
 			continue;

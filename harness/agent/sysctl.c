@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sysctls a scenario changes. On a host the old value is journalled first, in /run/wring/PID, so that the next start can
+/* Sysctls, and files below /sys, that a scenario changes. On a host the old value is journalled first, in /run/wring/PID, so that the next start can
  * put it back after a kill -9; the journal goes with the last value restored. */
 #include <dirent.h>
 #include <errno.h>
@@ -13,15 +13,15 @@
 
 #define JOURNAL_DIR "/run/wring"
 
-static char *proc_path(const char *key)
+static char *path_of(const char *key)
 {
-	char *path = wring_strf("/proc/sys/%s", key);
+	char *path = *key == '/' ? strdup(key) : wring_strf("/proc/sys/%s", key);
 
 	if (path && strstr(path, "..")) {
 		free(path);
 		return NULL;
 	}
-	for (char *p = path ? path + strlen("/proc/sys/") : NULL; p && *p; p++)
+	for (char *p = path && *key != '/' ? path + strlen("/proc/sys/") : NULL; p && *p; p++)
 		if (*p == '.')
 			*p = '/';
 	return path;
@@ -40,13 +40,24 @@ static int remember(struct wring_agent *a, const char *key, const char *old)
 	return wring_write_all(fd, line, strlen(line));
 }
 
+/* "always [madvise] never" */
+static char *chosen(char *text)
+{
+	char *from = strchr(text, '['), *to = from ? strchr(from, ']') : NULL;
+
+	if (!to)
+		return text;
+	*to = '\0';
+	return from + 1;
+}
+
 int wring_sysctl_set(struct wring_agent *a, const char *key, const char *value, struct wring_err *err)
 {
-	_cleanup_free_ char *path = proc_path(key), *old = NULL;
+	_cleanup_free_ char *path = path_of(key), *old = NULL;
 	int r = path ? wring_read_line(AT_FDCWD, path, &old) : -EINVAL;
 
 	if (!r)
-		r = remember(a, key, old);
+		r = remember(a, key, chosen(old));
 	if (!r)
 		r = wring_write_file(AT_FDCWD, path, value);
 	return r ? wring_err_set(err, r, "sysctl %s = %s: %s", key, value, strerror(-r)) : 0;
@@ -71,7 +82,7 @@ static void restore_from(const char *journal)
 		eq = strchr(line, '=');
 		if (eq) {
 			*eq = '\0';
-			path = proc_path(line);
+			path = path_of(line);
 			if (path)
 				wring_write_file(AT_FDCWD, path, eq + 1);
 		}

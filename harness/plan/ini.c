@@ -119,11 +119,11 @@ static int check_section(struct reader *rd, const char *s, size_t len)
 
 static int check_key(struct reader *rd, const char *s, size_t len)
 {
-	size_t key = strspn(s, KEY_CHARS), n = key;
+	size_t key = strspn(s, *s == '/' ? KEY_CHARS "/" : KEY_CHARS), n = key; /* a path below /sys, in [sysctl] */
 
 	while (n < len && isblank((unsigned char)s[n]))
 		n++;
-	if (!key || !isalnum((unsigned char)*s) || n == len || s[n] != '=')
+	if (!key || !(isalnum((unsigned char)*s) || *s == '/') || n == len || s[n] != '=')
 		return bad(rd, "line", s, len,
 			   "[SECTION], KEY = VALUE, or an indented line that goes on");
 	if (key > WRING_INI_NAME)

@@ -15,6 +15,8 @@
 #define MAX_INTERVAL_NS (3600 * WRING_NSEC_PER_SEC)
 #define MIN_MOUNT (1ULL << 20)
 #define MAX_MOUNT (1ULL << 40)
+#define MIN_BPS (1ULL << 16)
+#define MAX_BPS (1ULL << 30)
 #define MAX_PRIMARY 5
 
 /* obj is what the section describes: a wring_group, a wring_load, ... */
@@ -321,6 +323,23 @@ static int mount_size(struct plan_ctx *c, void *obj, const struct wring_ini_entr
 	return 0;
 }
 
+static int mount_bps(struct plan_ctx *c, void *obj, const struct wring_ini_entry *e)
+{
+	uint64_t *at = &((struct wring_mount *)obj)->bps;
+	const char *text = one_line(c, e);
+
+	if (!text)
+		return -EINVAL;
+	if (wring_parse_size(text, at, NULL) || *at < MIN_BPS || *at > MAX_BPS)
+		return bad(c, e, text, "bytes a second, 64K to 1G, such as 4M");
+	return 0;
+}
+
+static int mount_iops(struct plan_ctx *c, void *obj, const struct wring_ini_entry *e)
+{
+	return set_u64(c, &((struct wring_mount *)obj)->iops, e, 10000);
+}
+
 static int open_mount(struct plan_ctx *c, const struct wring_ini_section *sec, void **ret)
 {
 	struct wring_mount *m = *ret = wring_ini_push(&c->s->mounts, &c->s->n_mounts, sizeof(*m));
@@ -332,7 +351,7 @@ static int open_mount(struct plan_ctx *c, const struct wring_ini_section *sec, v
 }
 
 static const struct key mount_keys[] = {
-	{ "type", mount_type, true }, { "size", mount_size, true }, { 0 },
+	{ "type", mount_type, true }, { "size", mount_size, true }, { "bps", mount_bps }, { "iops", mount_iops }, { 0 },
 };
 
 /* ---- [group PATH] ---- */

@@ -31,7 +31,11 @@ struct wring_load {
 	struct wring_settings params; /* a value of several lines is joined by '\n' */
 	int line, workload_line;
 };
-struct wring_mount { char *name, *type /* ext4 xfs tmpfs */; uint64_t size_bytes; int line; };
+struct wring_mount {
+	char *name, *type;               /* ext4 xfs tmpfs */
+	uint64_t size_bytes, bps, iops;  /* of a slow disk: bytes and requests a second; 0: as fast as it is */
+	int line;
+};
 struct wring_sample {
 	char *sampler;
 	char **subjects; size_t n_subjects; /* groups or single directories, "." for the root group */
@@ -96,10 +100,13 @@ int wring_scenario_parse(const char *name, const char *text, const struct wring_
 void wring_scenario_free(struct wring_scenario *s);
 /* Resolved text: parameters replaced, defaults written out; parses back to the same scenario. */
 void wring_scenario_print(const struct wring_scenario *s, FILE *out);
-/* vm.swappiness: a name with dots below /proc/sys. */
+/* The serial of a mount's disk in a guest, at most 20 bytes: the nth of its type and speed. NULL: it has no disk. On the heap. */
+char *wring_mount_serial(const struct wring_scenario *s, size_t mount);
+/* vm.swappiness: a name with dots below /proc/sys; or the path of a file below /sys. */
 bool wring_plan_is_sysctl(const char *s);
 /* What a scenario may say under `needs`; the agent (harness/agent/session.c) knows whether it is there. */
-#define WRING_NEEDS "memcg scratch vm root global-pressure swap zram tracefs"
+#define WRING_NEEDS "memcg scratch vm root fresh-boot global-pressure swap zram tracefs"
+bool wring_scenario_needs(const struct wring_scenario *s, const char *need);
 /* A value of settings, or NULL. */
 const char *wring_setting_get(const struct wring_settings *s, const char *key);
 /* The group a load, sample or step means: "leaf" for all directories of it, "leaf3" for one of a group with

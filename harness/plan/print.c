@@ -176,6 +176,10 @@ void wring_scenario_print(const struct wring_scenario *s, FILE *out)
 		fprintf(out, "\n[mount %s]\n", s->mounts[i].name);
 		put("type", s->mounts[i].type, out);
 		put_u64("size", s->mounts[i].size_bytes, "", out);
+		if (s->mounts[i].bps)
+			put_u64("bps", s->mounts[i].bps, "", out);
+		if (s->mounts[i].iops)
+			put_u64("iops", s->mounts[i].iops, "", out);
 	}
 	for (size_t i = 0; i < s->n_groups; i++)
 		put_group(&s->groups[i], out);

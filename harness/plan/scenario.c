@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/util.h"
+
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 int wring_plan_bad(const struct plan_ctx *c, int line, const char *what, const char *value,
@@ -69,10 +71,34 @@ bool wring_plan_is_file(const char *s)
 }
 
 /* Dots become slashes below /proc/sys, so no part may be empty. */
+bool wring_scenario_needs(const struct wring_scenario *s, const char *need)
+{
+	for (size_t i = 0; i < s->n_needs; i++)
+		if (!strcmp(s->needs[i], need))
+			return true;
+	return false;
+}
+
+char *wring_mount_serial(const struct wring_scenario *s, size_t mount)
+{
+	const struct wring_mount *m = &s->mounts[mount];
+	size_t nth = 0;
+
+	if (!strcmp(m->type, "tmpfs"))
+		return NULL;
+	for (size_t i = 0; i < mount; i++)
+		nth += !strcmp(s->mounts[i].type, m->type) && s->mounts[i].bps == m->bps && s->mounts[i].iops == m->iops;
+	if (!m->bps && !m->iops)
+		return wring_strf("%s-%zu", m->type, nth);
+	return wring_strf("%s-%llu-%llu-%zu", m->type, (unsigned long long)(m->bps >> 10), (unsigned long long)m->iops, nth);
+}
+
 bool wring_plan_is_sysctl(const char *s)
 {
 	size_t len = strlen(s);
 
+	if (!strncmp(s, "/sys/", 5))
+		return len < 128 && strspn(s, NAME_CHARS "/") == len && !strstr(s, "..");
 	return len && len < 128 && isalnum((unsigned char)*s) && strspn(s, NAME_CHARS) == len &&
 	       strchr(s, '.') && !strstr(s, "..") && s[len - 1] != '.';
 }

@@ -53,15 +53,6 @@ static bool any_mount(const struct wring_scenarios *s, const char *type)
 	return false;
 }
 
-static bool any_need(const struct wring_scenarios *s, const char *need)
-{
-	for (size_t k = 0; k < s->n; k++)
-		for (size_t m = 0; m < s->rows[k]->n_needs; m++)
-			if (!strcmp(s->rows[k]->needs[m], need))
-				return true;
-	return false;
-}
-
 /* Only what is needed: a module is up to a second of loading (xfs under TCG). */
 static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, struct wring_err *err)
 {
@@ -72,15 +63,15 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	FILE *f;
 	int r;
 
-	if (any_mount(s, "ext4") || any_mount(s, "xfs") || any_need(s, "swap"))
+	if (any_mount(s, "ext4") || any_mount(s, "xfs") || wring_any_need(s, "swap"))
 		names[n++] = "virtio_blk";
 	if (any_mount(s, "ext4"))
 		names[n++] = "ext4";
 	if (any_mount(s, "xfs"))
 		names[n++] = "xfs";
-	if (any_need(s, "zram"))
+	if (wring_any_need(s, "zram"))
 		names[n++] = "zram";
-	if (any_need(s, "nbd"))
+	if (wring_any_need(s, "nbd"))
 		names[n++] = "nbd";
 	r = wring_kernel_modules(k, names, n, &mods, err);
 	if (r)
@@ -125,72 +116,15 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 	return x;
 }
 
-/* One disk for the nth mount of a type that any scenario has, as large as the largest. */
-struct disks {
-	struct wring_vm_disk rows[16];
-	char serials[16][24];
-	size_t n;
-};
-
-static void close_disks(struct disks *d)
-{
-	while (d->n)
-		close(d->rows[--d->n].fd);
-}
-
-static int add_disk(struct disks *d, const char *type, size_t nth, uint64_t bytes, struct wring_err *err)
-{
-	int r;
-
-	if (d->n == WRING_ARRAY_SIZE(d->rows))
-		return wring_err_set(err, -E2BIG, "more than %zu disks", d->n);
-	snprintf(d->serials[d->n], sizeof(d->serials[0]), "%.10s-%zu", type, nth);
-	d->rows[d->n].serial = d->serials[d->n];
-	r = wring_disk_image(type, bytes, &d->rows[d->n].fd, err);
-	d->n += !r;
-	return r;
-}
-
-static uint64_t largest_nth(const struct wring_scenarios *s, const char *type, size_t nth)
-{
-	uint64_t bytes = 0;
-
-	for (size_t k = 0; k < s->n; k++)
-		for (size_t m = 0, seen = 0; m < s->rows[k]->n_mounts; m++) {
-			const struct wring_mount *mt = &s->rows[k]->mounts[m];
-
-			if (!strcmp(mt->type, type) && seen++ == nth && mt->size_bytes > bytes)
-				bytes = mt->size_bytes;
-		}
-	return bytes;
-}
-
-static int make_disks(const struct wring_scenarios *s, struct disks *d, struct wring_err *err)
-{
-	static const char *const types[] = { "ext4", "xfs" };
-	int r = 0;
-
-	d->n = 0;
-	for (size_t t = 0; t < WRING_ARRAY_SIZE(types) && !r; t++) {
-		uint64_t bytes;
-
-		for (size_t nth = 0; !r && (bytes = largest_nth(s, types[t], nth)); nth++)
-			r = add_disk(d, types[t], nth, bytes, err);
-	}
-	if (!r && any_need(s, "swap"))
-		r = add_disk(d, "swap", 0, 512 << 20, err);
-	return r;
-}
-
 static int start(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_vm **ret, struct wring_err *err)
 {
 	const struct wring_run_options *o = r->options;
 	_cleanup_close_ int initramfs = -1;
-	struct disks disks = { .n = 0 };
+	struct wring_disks disks = { .n = 0 };
 	int x = build_initramfs(r, p, first, &initramfs, err);
 
 	if (!x)
-		x = make_disks(r->scenarios, &disks, err);
+		x = wring_disks_new(r->scenarios, &disks, err);
 	if (!x) {
 		struct wring_vm_spec spec = {
 			.kernel_fd = wring_kernel_image_fd(p->kernel), .initramfs_fd = initramfs,
@@ -200,7 +134,7 @@ static int start(struct wring_recorder *r, struct wring_place *p, size_t first, 
 
 		x = wring_vm_start(&spec, ret, err);
 	}
-	close_disks(&disks);
+	wring_disks_done(&disks);
 	return x;
 }
 

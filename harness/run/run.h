@@ -97,12 +97,23 @@ int wring_recorder_end(struct wring_recorder *r, const char *outcome, const char
 int wring_boot_guest(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_err *err);
 int wring_boot_host(struct wring_recorder *r, size_t first, struct wring_err *err);
 
+/* ---- disks.c ---- */
+/* One disk for the nth mount of a type and speed that any scenario has, as large as the largest. */
+struct wring_disks {
+	struct wring_vm_disk rows[16];
+	char *serials[16];
+	size_t n;
+};
+int wring_disks_new(const struct wring_scenarios *s, struct wring_disks *d, struct wring_err *err);
+void wring_disks_done(struct wring_disks *d);
+bool wring_any_need(const struct wring_scenarios *s, const char *need);
+
 /* ---- run.c ---- */
 extern volatile sig_atomic_t wring_interrupted;
 /* Everything, boot after boot, until each scenario has an outcome. ret_runs: ids on the heap. */
 int wring_run_all(struct wring_store *st, const struct wring_run_options *o, struct wring_place *p,
 		  const struct wring_scenarios *s, int64_t **ret_runs, size_t *ret_n, struct wring_err *err);
-/* The plan text an agent gets for scenarios first..n-1. On the heap. */
+/* The plan text an agent gets for the scenarios from `first` to the next that needs a fresh boot. On the heap. */
 char *wring_plan_text(const struct wring_run_options *o, const struct wring_scenarios *s, size_t first, size_t *ret_len);
 /* Every cgroup, file write, process and QEMU it would make. */
 int wring_dry_run(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, FILE *out, struct wring_err *err);

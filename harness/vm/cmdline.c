@@ -223,8 +223,15 @@ static void add_disks(struct args *a, const struct wring_vm_spec *s)
 		    "cache.no-flush=on,discard=unmap", i, s->disks[i].fd);
 		add(a, "-blockdev");
 		add(a, "driver=raw,node-name=disk%zu,file=file%zu,cache.no-flush=on,discard=unmap", i, i);
+		if (s->disks[i].bps || s->disks[i].iops) {
+			add(a, "-object");
+			add(a, "throttle-group,id=speed%zu,x-bps-total=%llu,x-iops-total=%llu", i, (unsigned long long)s->disks[i].bps,
+			    (unsigned long long)s->disks[i].iops);
+			add(a, "-blockdev");
+			add(a, "driver=throttle,node-name=slow%zu,throttle-group=speed%zu,file=disk%zu", i, i, i);
+		}
 		add(a, "-device");
-		add(a, "virtio-blk-pci,drive=disk%zu,serial=%s", i, s->disks[i].serial);
+		add(a, "virtio-blk-pci,drive=%s%zu,serial=%s", s->disks[i].bps || s->disks[i].iops ? "slow" : "disk", i, s->disks[i].serial);
 	}
 }
 

@@ -35,7 +35,11 @@ int wring_initramfs_finish(struct wring_initramfs *i, int *ret_fd, struct wring_
 
 /* ---- guest ---- */
 enum wring_accel { WRING_ACCEL_AUTO, WRING_ACCEL_KVM, WRING_ACCEL_TCG };
-struct wring_vm_disk { const char *serial; int fd; }; /* raw image; the guest sees the serial in /sys/block/X/serial */
+struct wring_vm_disk {
+	const char *serial; /* the guest sees it in /sys/block/X/serial */
+	int fd;             /* raw image */
+	uint64_t bps, iops; /* bytes and requests a second it is held to; 0: not */
+};
 struct wring_vm_spec {
 	int kernel_fd, initramfs_fd;
 	const char *append;       /* extra kernel command line */

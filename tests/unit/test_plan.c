@@ -229,6 +229,29 @@ static void check_round_trip(const char *text)
 	wring_scenario_free(again);
 }
 
+/* Disks are told apart by type and speed; a serial has at most 20 bytes (VIRTIO_BLK_ID_BYTES). */
+static void test_mount_serial(void **state)
+{
+	static const char *const want[] = { "ext4-0", NULL, "ext4-1048576-10000-0", "ext4-1", "ext4-1048576-10000-1", "xfs-0-5-0" };
+	struct wring_scenario *s = parse("f.ini", PHASE
+		"[mount a]\ntype = ext4\nsize = 2M\n[mount b]\ntype = tmpfs\nsize = 2M\n"
+		"[mount c]\ntype = ext4\nsize = 2M\nbps = 1G\niops = 10000\n[mount d]\ntype = ext4\nsize = 2M\n"
+		"[mount e]\ntype = ext4\nsize = 2M\nbps = 1G\niops = 10000\n[mount f]\ntype = xfs\nsize = 2M\niops = 5\n");
+
+	(void)state;
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		char *serial = wring_mount_serial(s, i);
+
+		if (want[i])
+			assert_string_equal(serial, want[i]);
+		else
+			assert_null(serial);
+		assert_true(!serial || strlen(serial) <= 20);
+		free(serial);
+	}
+	wring_scenario_free(s);
+}
+
 /* Lines as long as they may be, and more once a key and blanks are written beside them. */
 static void test_long_round_trip(void **state)
 {
@@ -254,6 +277,7 @@ static void test_round_trip(void **state)
 		PHASE "[load l]\nworkload = w\na = $${x}\nb = x;y\nc =\n  [q] ${d}\n  = "
 		      "e\nf=:g\n[params]\nd=: \n",
 		PHASE "[params]\na =\n[scenario]\nclaim = ${a} b ${a}\n\t${a}\n c$$${a};\n",
+		PHASE "[sysctl]\n/sys/kernel/mm/transparent_hugepage/enabled = always\n[mount m]\ntype = ext4\nsize = 2M\nbps = 4M\niops = 9\n",
 		PHASE "[sample a]\nrate = 0.0003\n[sample b]\nrate = 999.99\n",
 	};
 
@@ -350,6 +374,10 @@ static const struct bad_text {
 	{ PHASE "[mount m]\ntype = ext4\n", 3, "size", "size = VALUE" },
 	{ PHASE "[mount m]\ntype = ntfs\nsize = 2M\n", 4, "ntfs", "ext4, xfs or tmpfs" },
 	{ PHASE "[mount m]\ntype = xfs\nsize = 2X\n", 5, "2X", "1M to 1T" },
+	{ PHASE "[mount m]\ntype = xfs\nsize = 2M\nbps = 9\n", 6, "9", "64K to 1G" },
+	{ PHASE "[mount m]\ntype = xfs\nsize = 2M\niops = 0\n", 6, "0", "1 to 10000" },
+	{ PHASE "[sysctl]\n/sys/../x = 1\n", 4, "/sys/../x", "a name such as vm.swappiness" },
+	{ PHASE "[sysctl]\n/proc/x = 1\n", 4, "/proc/x", "a name such as vm.swappiness" },
 	{ PHASE "[mount m]\ntype = xfs\nsize = 2T\n", 5, "2T", "1M to 1T" },
 	{ PHASE "[mount a/b]\n", 3, "a/b", "letters" },
 	{ PHASE "[group a]\nfoo = 1\n", 4, "foo", "count deferred, or a cgroup file" },
@@ -583,6 +611,7 @@ int main(void)
 		cmocka_unit_test(test_samples_and_phases),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_mount_serial),
 		cmocka_unit_test(test_long_round_trip),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_bad_set),
