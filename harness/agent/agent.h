@@ -9,6 +9,7 @@
 
 #include "harness/agent/cgroup.h"
 #include "harness/agent/out.h"
+#include "harness/api/loadproto.h"
 #include "harness/base/err.h"
 #include "harness/plan/plan.h"
 
@@ -67,14 +68,15 @@ int wring_load_start(struct wring_session *s, size_t load, struct wring_err *err
 int wring_load_wait(struct wring_session *s, size_t load, int64_t deadline_ns, struct wring_err *err);
 /* For loads that are done filling: churn for so long, or let go of everything; back to done afterwards. */
 int wring_load_churn(struct wring_session *s, size_t load, int64_t ns, struct wring_err *err);
+/* The same: counts which of its objects are still cached; event and mark `census`. */
+int wring_load_census(struct wring_session *s, size_t load, struct wring_err *err);
 int wring_load_release(struct wring_session *s, size_t load, struct wring_err *err);
 /* Tells the processes to stop and waits until they are gone; kills them at the deadline. */
 void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns);
 /* A workload said it could not do what it was asked to; its words, or NULL. */
 const char *wring_load_error(const struct wring_session *s, size_t load);
-/* Sums the counters over its processes: ops errors held_objects held_bytes made_objects made_bytes. Allocates nothing. */
-void wring_load_sum(const struct wring_loadset *l, int64_t values[6]);
-const struct wring_loadset *wring_load_at(const struct wring_session *s, size_t load);
+/* The counters of all its threads, and of those before them; valid as long as the loads are. */
+const struct wring_load_view *wring_load_view(const struct wring_session *s, size_t load);
 
 /* ---- bind.c ---- binds the calling thread to the nodes a load wants, for a child to inherit; and back */
 int wring_bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err);
@@ -98,8 +100,6 @@ int wring_sampling_new(struct wring_session *s, struct wring_err *err);
 int wring_sampling_start(struct wring_session *s, struct wring_err *err);
 /* Event `mark` and one sample of everything, now. */
 void wring_sampling_mark(struct wring_session *s, const char *name);
-/* No round runs between on and off. */
-void wring_sampling_hold(struct wring_session *s, bool on);
 /* Only the heartbeat and the kernel log from here on: what is sampled is about to go. */
 void wring_sampling_mute(struct wring_session *s);
 void wring_sampling_free(struct wring_session *s);

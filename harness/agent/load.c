@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +19,8 @@
 #include "harness/agent/agent.h"
 #include "harness/api/loadproto.h"
 #include "harness/base/util.h"
+
+#define SOFT_FILES 1024 /* open files of a program that does not ask for more */
 
 enum state { NOT_STARTED, STARTING, READY, RUNNING, DONE, FAILED, GONE };
 
@@ -34,37 +38,27 @@ struct wring_loadset {
 	size_t total;              /* ever started: names the directories */
 	int page_fd;
 	uint8_t *pages;
-	int64_t carried[6];        /* counters of processes of earlier starts */
+	int epoll;                 /* sockets (index * 2) and pidfds (index * 2 + 1) of the processes */
 	int *held;                 /* descriptors given to us */
-	size_t n_held;
+	size_t n_held, max_held;
+	struct wring_load_view view;
 	char error[700];
 };
 
-static struct wring_load_page *page_of(const struct wring_loadset *l, size_t i)
+/* Of a thread, or the first one of a process. */
+static struct wring_load_page *page_at(const struct wring_loadset *l, size_t i)
 {
 	return (struct wring_load_page *)(l->pages + i * WRING_LOAD_PAGE);
 }
 
-void wring_load_sum(const struct wring_loadset *l, int64_t values[6])
+static struct wring_load_page *page_of(const struct wring_loadset *l, const struct process *p)
 {
-	memcpy(values, l->carried, sizeof(l->carried));
-	for (size_t i = 0; i < l->n; i++) {
-		const struct wring_load_page *p = page_of(l, i);
-
-		values[0] += (int64_t)__atomic_load_n(&p->ops, __ATOMIC_RELAXED);
-		values[1] += (int64_t)__atomic_load_n(&p->errors, __ATOMIC_RELAXED);
-		values[2] += __atomic_load_n(&p->held_objects, __ATOMIC_RELAXED) +
-			     __atomic_load_n(&p->left_objects, __ATOMIC_RELAXED);
-		values[3] += __atomic_load_n(&p->held_bytes, __ATOMIC_RELAXED) +
-			     __atomic_load_n(&p->left_bytes, __ATOMIC_RELAXED);
-		values[4] += (int64_t)__atomic_load_n(&p->made_objects, __ATOMIC_RELAXED);
-		values[5] += (int64_t)__atomic_load_n(&p->made_bytes, __ATOMIC_RELAXED);
-	}
+	return page_at(l, (size_t)(p - l->procs) * l->decl->threads);
 }
 
-const struct wring_loadset *wring_load_at(const struct wring_session *s, size_t load)
+const struct wring_load_view *wring_load_view(const struct wring_session *s, size_t load)
 {
-	return &s->loads[load];
+	return &s->loads[load].view;
 }
 
 const char *wring_load_error(const struct wring_session *s, size_t load)
@@ -81,13 +75,13 @@ static int prepare(struct wring_session *s, struct wring_loadset *l, const struc
 
 	l->decl = decl;
 	l->session = s;
-	l->page_fd = -1;
 	l->max = decl->procs * (g ? g->count : 1);
 	l->procs = calloc(l->max, sizeof(*l->procs));
-	l->held = calloc(4096, sizeof(*l->held));
-	bytes = l->max * WRING_LOAD_PAGE;
+	l->view.n = l->max * decl->threads;
+	bytes = l->view.n * WRING_LOAD_PAGE;
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->page_fd = memfd_create("wring-load", MFD_CLOEXEC);
-	if (!l->procs || !l->held || l->page_fd < 0 || ftruncate(l->page_fd, (off_t)bytes))
+	if (!l->procs || l->epoll < 0 || l->page_fd < 0 || ftruncate(l->page_fd, (off_t)bytes))
 		return wring_err_set(err, -ENOMEM, "load %s: room for %zu processes", decl->name, l->max);
 	l->pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, l->page_fd, 0);
 	if (l->pages == MAP_FAILED) {
@@ -95,6 +89,7 @@ static int prepare(struct wring_session *s, struct wring_loadset *l, const struc
 		return wring_err_set(err, -errno, "load %s: mapping its counters: %s", decl->name, strerror(errno));
 	}
 	memset(l->pages, 0, bytes);
+	l->view.pages = l->pages;
 	return 0;
 }
 
@@ -106,7 +101,7 @@ int wring_loads_new(struct wring_session *s, struct wring_err *err)
 	if (!s->loads)
 		return wring_err_set(err, -ENOMEM, "loads");
 	for (size_t i = 0; i < s->scenario->n_loads; i++)
-		s->loads[i].page_fd = -1;
+		s->loads[i].page_fd = s->loads[i].epoll = -1;
 	for (size_t i = 0; i < s->scenario->n_loads && !r; i++)
 		r = prepare(s, &s->loads[i], &s->scenario->loads[i], err);
 	return r;
@@ -130,6 +125,7 @@ static pid_t clone_into(int cgroup_fd, int *ret_pidfd)
 static void child(const char *program, char *const argv[], const int keep[3])
 {
 	static const char zero[] = "0";
+	struct rlimit files;
 	sigset_t none;
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
@@ -137,6 +133,12 @@ static void child(const char *program, char *const argv[], const int keep[3])
 	 * on systemd starts at 200) has none to be exempt either. */
 	if (fd >= 0 && write(fd, zero, 1) != 1 && errno != EACCES)
 		_exit(126);
+	/* Our own soft limit is raised; a program starts with the usual one. */
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur > SOFT_FILES) {
+		files.rlim_cur = SOFT_FILES;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* who churns does not listen to its socket */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -162,7 +164,7 @@ static int make_dir(struct wring_loadset *l, const char *mount, struct wring_err
 static char **make_argv(struct wring_loadset *l, size_t index, int socket, int dir, struct wring_err *err)
 {
 	const struct wring_settings *params = &l->decl->params;
-	char **argv = calloc(params->n + 8, sizeof(*argv));
+	char **argv = calloc(params->n + 9, sizeof(*argv));
 	size_t n = 0;
 
 	if (!argv)
@@ -171,7 +173,8 @@ static char **make_argv(struct wring_loadset *l, size_t index, int socket, int d
 	argv[n++] = wring_strf("--page-fd=%d", l->page_fd);
 	argv[n++] = wring_strf("--socket-fd=%d", socket);
 	argv[n++] = wring_strf("--dir-fd=%d", dir);
-	argv[n++] = wring_strf("--index=%zu", index);
+	argv[n++] = wring_strf("--index=%llu", (unsigned long long)(index * l->decl->threads));
+	argv[n++] = wring_strf("--threads=%llu", (unsigned long long)l->decl->threads);
 	argv[n++] = wring_strf("--seed=%llu", (unsigned long long)(l->session->agent->seed + 1000003 * (l->total - index)));
 	argv[n++] = strdup(l->decl->workload);
 	for (size_t i = 0; i < params->n; i++)
@@ -191,6 +194,13 @@ static void free_argv(char **argv)
 	for (size_t i = 0; argv && argv[i]; i++)
 		free(argv[i]);
 	free(argv);
+}
+
+static int watch(const struct wring_loadset *l, int fd, uint64_t what)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = what };
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
 static int start_one(struct wring_loadset *l, const char *group, struct wring_err *err)
@@ -228,6 +238,8 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 	}
 	l->n++;
 	l->total++;
+	if (watch(l, p->socket, 2 * (uint64_t)(p - l->procs)) || watch(l, p->pidfd, 2 * (uint64_t)(p - l->procs) + 1))
+		return wring_err_set(err, -errno, "load %s: watching its processes: %s", l->decl->name, strerror(errno));
 	return 0;
 }
 
@@ -256,8 +268,15 @@ static void reap(struct wring_loadset *l, struct process *p)
 		wring_out_event(l->session->agent->out, "load", l->decl->name, "exit pid=%d signal=%d", p->pid, si.si_status);
 	if (si.si_code == CLD_EXITED && si.si_status == 127 && !*l->error)
 		snprintf(l->error, sizeof(l->error), "load %s: %s could not be started", l->decl->name, l->session->agent->load_program);
-	__atomic_store_n(&page_of(l, (size_t)(p - l->procs))->held_objects, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&page_of(l, (size_t)(p - l->procs))->held_bytes, 0, __ATOMIC_RELAXED);
+	/* What it held went with it; the rest stays, and who is started in its place counts on from there. */
+	for (uint64_t i = 0; i < l->decl->threads; i++) {
+		struct wring_load_page *page = page_at(l, (size_t)(p - l->procs) * l->decl->threads + i);
+
+		__atomic_store_n(&page->held_objects, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&page->held_bytes, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&page->dirty_bytes, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&page->inflight_bytes, 0, __ATOMIC_RELAXED);
+	}
 	close(p->pidfd);
 	close(p->socket);
 	p->pidfd = p->socket = -1;
@@ -270,16 +289,29 @@ static void take_fd(struct wring_loadset *l, struct msghdr *msg)
 	struct cmsghdr *cm = CMSG_FIRSTHDR(msg);
 	int fd;
 
-	if (!cm || cm->cmsg_type != SCM_RIGHTS)
-		return;
-	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
-	if (l->n_held < 4096)
-		l->held[l->n_held++] = fd;
-	else
+	if (cm && cm->cmsg_type == SCM_RIGHTS) {
+		memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+		if (l->n_held == l->max_held) {
+			size_t max = l->max_held ? 2 * l->max_held : 4096;
+			int *p = realloc(l->held, max * sizeof(*p));
+
+			if (p) {
+				l->held = p;
+				l->max_held = max;
+			}
+		}
+		if (l->n_held < l->max_held) {
+			l->held[l->n_held++] = fd;
+			return;
+		}
 		close(fd);
+	}
+	if (!*l->error)
+		snprintf(l->error, sizeof(l->error), "load %s: descriptor number %zu that it gave away could not be kept: out of %s",
+			 l->decl->name, l->n_held + 1, msg->msg_flags & MSG_CTRUNC ? "open files: raise the limit" : "memory");
 }
 
-/* False at the end of the stream. */
+/* False at the end of the stream, and when there is nothing. */
 static bool hear(struct wring_loadset *l, struct process *p)
 {
 	char b, control[CMSG_SPACE(sizeof(int))];
@@ -287,8 +319,10 @@ static bool hear(struct wring_loadset *l, struct process *p)
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(p->socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
+	if (!n) /* its death is told by the pidfd */
+		epoll_ctl(l->epoll, EPOLL_CTL_DEL, p->socket, NULL);
 	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EINTR);
+		return n < 0 && errno == EINTR;
 	if (b == 'r')
 		p->state = READY;
 	else if (b == 'd')
@@ -297,7 +331,7 @@ static bool hear(struct wring_loadset *l, struct process *p)
 		take_fd(l, &msg);
 	else if (b == 'e') {
 		p->state = FAILED;
-		snprintf(l->error, sizeof(l->error), "load %s: %s", l->decl->name, page_of(l, (size_t)(p - l->procs))->message);
+		snprintf(l->error, sizeof(l->error), "load %s: %s", l->decl->name, page_of(l, p)->message);
 	}
 	return true;
 }
@@ -314,29 +348,23 @@ static bool any_below(const struct wring_loadset *l, enum state wanted)
 static int follow(struct wring_loadset *l, enum state wanted, int64_t deadline_ns)
 {
 	while (any_below(l, wanted)) {
-		struct pollfd fds[128];
-		size_t n = 0, at[128];
-		bool heard = true;
+		struct epoll_event events[64];
 		int64_t left = deadline_ns - wring_now_ns();
+		int n;
 
-		for (size_t i = 0; i < l->n && n < 126; i++)
-			if (l->procs[i].state < wanted) {
-				at[n] = i;
-				fds[n++] = (struct pollfd){ .fd = l->procs[i].socket, .events = POLLIN };
-				at[n] = i;
-				fds[n++] = (struct pollfd){ .fd = l->procs[i].pidfd, .events = POLLIN };
-			}
 		if (left <= 0)
 			return -ETIMEDOUT;
-		if (poll(fds, n, left / WRING_NSEC_PER_MSEC < 200 ? 1 + (int)(left / WRING_NSEC_PER_MSEC) : 200) < 0)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			struct process *p = &l->procs[at[i]];
+		n = epoll_wait(l->epoll, events, WRING_ARRAY_SIZE(events),
+			       left / WRING_NSEC_PER_MSEC < 200 ? 1 + (int)(left / WRING_NSEC_PER_MSEC) : 200);
+		for (int i = 0; i < n; i++) {
+			struct process *p = &l->procs[events[i].data.u64 / 2];
 
+			if (p->state == GONE)
+				continue;
 			/* What it said before it died counts: listen to the end first. */
-			if (!(i & 1) && fds[i].revents)
-				heard = hear(l, p);
-			else if (i & 1 && fds[i].revents && (!fds[i - 1].revents || !heard))
+			while (hear(l, p))
+				;
+			if (events[i].data.u64 & 1)
 				reap(l, p);
 		}
 	}
@@ -350,17 +378,10 @@ static void tell(struct wring_loadset *l, char what, enum state next)
 			l->procs[i].state = next;
 }
 
-/* The counters of earlier processes stay in the sums; a sample must not see the move half done. */
-static void carry_over(struct wring_loadset *l)
+static void set_all(const struct wring_loadset *l, size_t at, uint32_t v)
 {
-	int64_t sum[6];
-
-	wring_sampling_hold(l->session, true);
-	wring_load_sum(l, sum);
-	memcpy(l->carried, sum, sizeof(sum));
-	l->n = 0;
-	memset(l->pages, 0, l->max * WRING_LOAD_PAGE);
-	wring_sampling_hold(l->session, false);
+	for (size_t i = 0; i < l->view.n; i++)
+		__atomic_store_n((uint32_t *)(l->pages + i * WRING_LOAD_PAGE + at), v, __ATOMIC_RELAXED);
 }
 
 int wring_load_start(struct wring_session *s, size_t load, struct wring_err *err)
@@ -370,7 +391,8 @@ int wring_load_start(struct wring_session *s, size_t load, struct wring_err *err
 
 	if (l->n)
 		wring_load_stop(s, load, wring_now_ns() + 10 * WRING_NSEC_PER_SEC);
-	carry_over(l);
+	l->n = 0;
+	set_all(l, offsetof(struct wring_load_page, stop), 0);
 	r = wring_session_each_dir(s, l->decl->group, start_in, l, err);
 	if (!r)
 		wring_out_event(s->agent->out, "load", l->decl->name, "start procs=%zu", l->n);
@@ -393,20 +415,20 @@ int wring_load_wait(struct wring_session *s, size_t load, int64_t deadline_ns, s
 	return *l->error ? wring_err_set(err, -EIO, "%s", l->error) : 0;
 }
 
-/* An order that ends with the processes being done again; `end` is said after `ns`. */
-static int order(struct wring_session *s, size_t load, char what, int64_t ns, char end, struct wring_err *err)
+/* An order that ends with the processes being done again, after `ns` if it is one to go on until told to hold. */
+static int order(struct wring_session *s, size_t load, char what, int64_t ns, struct wring_err *err)
 {
 	struct wring_loadset *l = &s->loads[load];
 	int64_t until = wring_now_ns() + ns;
 
 	if (any_below(l, DONE))
 		return wring_err_set(err, -EBUSY, "load %s: it has not finished filling: wait for it first", l->decl->name);
+	set_all(l, offsetof(struct wring_load_page, hold), 0);
 	tell(l, what, RUNNING);
 	/* Deaths and errors are heard of meanwhile; nobody says done before the end was said. */
-	if (end) {
+	if (ns)
 		follow(l, DONE, until);
-		tell(l, end, 0);
-	}
+	set_all(l, offsetof(struct wring_load_page, hold), 1);
 	if (follow(l, DONE, wring_now_ns() + 60 * WRING_NSEC_PER_SEC))
 		return wring_err_set(err, -ETIMEDOUT, "load %s: not done 60 s after it was told to", l->decl->name);
 	return *l->error ? wring_err_set(err, -EIO, "%s", l->error) : 0;
@@ -414,12 +436,34 @@ static int order(struct wring_session *s, size_t load, char what, int64_t ns, ch
 
 int wring_load_churn(struct wring_session *s, size_t load, int64_t ns, struct wring_err *err)
 {
-	return order(s, load, 'c', ns, 'h', err);
+	return order(s, load, 'c', ns, err);
 }
 
 int wring_load_release(struct wring_session *s, size_t load, struct wring_err *err)
 {
-	return order(s, load, 'r', 0, 0, err);
+	return order(s, load, 'r', 0, err);
+}
+
+int wring_load_census(struct wring_session *s, size_t load, struct wring_err *err)
+{
+	const struct wring_loadset *l = &s->loads[load];
+	int64_t t = wring_now_ns();
+	uint64_t cached = 0, gone = 0;
+	int r;
+
+	for (size_t i = 0; i < l->view.n; i++)
+		page_at(l, i)->cached_objects = page_at(l, i)->gone_objects = 0; /* of who is no more */
+	r = order(s, load, 'n', 0, err);
+	if (r)
+		return r;
+	for (size_t i = 0; i < l->view.n; i++) {
+		cached += page_at(l, i)->cached_objects;
+		gone += page_at(l, i)->gone_objects;
+	}
+	wring_out_event(s->agent->out, "census", l->decl->name, "cached=%llu gone=%llu ns=%lld", (unsigned long long)cached,
+			(unsigned long long)gone, (long long)(wring_now_ns() - t));
+	wring_sampling_mark(s, "census");
+	return 0;
 }
 
 /* Children of processes that were killed come to us (PR_SET_CHILD_SUBREAPER); as zombies they would keep their memory charged.
@@ -442,8 +486,7 @@ void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns)
 {
 	struct wring_loadset *l = &s->loads[load];
 
-	for (size_t i = 0; i < l->n; i++)
-		__atomic_store_n(&page_of(l, i)->stop, 1, __ATOMIC_RELAXED);
+	set_all(l, offsetof(struct wring_load_page, stop), 1);
 	tell(l, 's', 0);
 	if (follow(l, GONE, deadline_ns)) {
 		for (size_t i = 0; i < l->n; i++)
@@ -463,9 +506,11 @@ void wring_loads_free(struct wring_session *s)
 		for (size_t k = 0; k < l->n_held; k++)
 			close(l->held[k]);
 		if (l->pages)
-			munmap(l->pages, l->max * WRING_LOAD_PAGE);
+			munmap(l->pages, l->view.n * WRING_LOAD_PAGE);
 		if (l->page_fd >= 0)
 			close(l->page_fd);
+		if (l->epoll >= 0)
+			close(l->epoll);
 		free(l->procs);
 		free(l->held);
 	}

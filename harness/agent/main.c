@@ -34,10 +34,16 @@ static void protect(struct wring_agent *a)
 	if (wring_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "-1000"))
 		wring_out_event(a->out, "warn", "protect", "not exempt from the OOM killer: no right to lower oom_score_adj");
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	/* Workloads that hold descriptors raise their soft limit to the hard one. Without the right to raise that, it stays. */
-	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_max < MAX_FILES) {
-		files.rlim_max = MAX_FILES;
-		setrlimit(RLIMIT_NOFILE, &files);
+	/* Ours: files of each group and process. Workloads that hold descriptors raise their soft limit to the hard one. Without the
+	 * right to raise that, it stays. */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		rlim_t hard = files.rlim_max;
+
+		files.rlim_cur = files.rlim_max = hard < MAX_FILES ? MAX_FILES : hard;
+		if (setrlimit(RLIMIT_NOFILE, &files)) {
+			files.rlim_cur = files.rlim_max = hard;
+			setrlimit(RLIMIT_NOFILE, &files);
+		}
 	}
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		wring_out_event(a->out, "warn", "protect", "not locked in memory: %s", strerror(errno));

@@ -80,8 +80,9 @@ static void send_keys(struct wring_sampling *p, struct wring_source *s)
 		s->fresh = false;
 }
 
+/* Of a load, or else of files below dirfd. */
 static int add_source(struct wring_sampling *p, const struct wring_sampler *sampler, const struct wring_sample *decl,
-		      const char *subject, int dirfd, struct wring_err *err)
+		      const char *subject, int dirfd, const struct wring_load_view *load, struct wring_err *err)
 {
 	struct missing_arg m = { p, sampler->name, subject };
 	struct wring_source *s;
@@ -97,12 +98,13 @@ static int add_source(struct wring_sampling *p, const struct wring_sampler *samp
 		p->max = max;
 	}
 	s = &p->sources[p->n];
-	r = wring_source_open(s, sampler, subject, dirfd, missing, &m, err);
+	r = load ? wring_source_open_load(s, sampler, subject, load, err) :
+		   wring_source_open(s, sampler, subject, dirfd, missing, &m, err);
 	if (r) {
 		/* A source this kernel does not have is recorded, not fatal: 6.1 and 6.12 differ. */
 		wring_out_event(p->out, "lost", sampler->name, "subject=%s error=%s", subject, err->msg);
 		wring_source_close(s);
-		return r == -ENOMEM ? r : 0;
+		return r == -ENOMEM || r == -EMFILE ? r : 0;
 	}
 	s->id = (int64_t)p->n++;
 	s->interval_ns = (int64_t)decl->interval_ns;
@@ -122,7 +124,7 @@ static int add_nodes(struct wring_sampling *p, const struct wring_sampler *sampl
 		char name[32];
 
 		snprintf(name, sizeof(name), "node%u", node->os_index);
-		r = add_source(p, sampler, decl, name, AT_FDCWD, err);
+		r = add_source(p, sampler, decl, name, AT_FDCWD, NULL, err);
 	}
 	return r;
 }
@@ -133,13 +135,8 @@ static int add_loads(struct wring_sampling *p, const struct wring_sampler *sampl
 	const struct wring_scenario *sc = p->session->scenario;
 	int r = 0;
 
-	for (size_t i = 0; i < sc->n_loads && !r; i++) {
-		size_t before = p->n;
-
-		r = add_source(p, sampler, decl, sc->loads[i].name, AT_FDCWD, err);
-		if (p->n > before)
-			p->sources[before].data = wring_load_at(p->session, i);
-	}
+	for (size_t i = 0; i < sc->n_loads && !r; i++)
+		r = add_source(p, sampler, decl, sc->loads[i].name, AT_FDCWD, wring_load_view(p->session, i), err);
 	return r;
 }
 
@@ -158,7 +155,7 @@ static int add_group(void *arg, const char *group, const char *subject, struct w
 		wring_out_event(g->p->out, "lost", g->sampler->name, "subject=%s error=%s", subject, strerror(-fd));
 		return 0;
 	}
-	return add_source(g->p, g->sampler, g->decl, subject, fd, err);
+	return add_source(g->p, g->sampler, g->decl, subject, fd, NULL, err);
 }
 
 static int add_decl(struct wring_sampling *p, const struct wring_sample *decl, struct wring_err *err)
@@ -171,14 +168,14 @@ static int add_decl(struct wring_sampling *p, const struct wring_sample *decl, s
 		return wring_err_set(err, -EINVAL, "no sampler '%s'", decl->sampler);
 	switch (sampler->scope) {
 	case WRING_PER_SYSTEM:
-		return add_source(p, sampler, decl, "", AT_FDCWD, err);
+		return add_source(p, sampler, decl, "", AT_FDCWD, NULL, err);
 	case WRING_PER_NODE:
 		return add_nodes(p, sampler, decl, err);
 	case WRING_PER_LOAD:
 		return add_loads(p, sampler, decl, err);
 	case WRING_PER_CACHE:
 		for (size_t i = 0; i < decl->n_subjects && !r; i++)
-			r = add_source(p, sampler, decl, decl->subjects[i], AT_FDCWD, err);
+			r = add_source(p, sampler, decl, decl->subjects[i], AT_FDCWD, NULL, err);
 		return r;
 	case WRING_PER_GROUP:
 		for (size_t i = 0; i < decl->n_subjects && !r; i++)
@@ -219,8 +216,6 @@ static void sample_one(struct wring_sampling *p, struct wring_source *s)
 	int64_t t = wring_now_ns();
 	int r;
 
-	if (s->data)
-		wring_load_sum(s->data, s->values);
 	r = wring_source_read(s);
 	if (r < 0)
 		return;
@@ -283,21 +278,13 @@ void wring_sampling_mark(struct wring_session *s, const char *name)
 	pthread_mutex_unlock(&p->lock);
 }
 
-void wring_sampling_hold(struct wring_session *s, bool on)
-{
-	if (on)
-		pthread_mutex_lock(&s->sampling->lock);
-	else
-		pthread_mutex_unlock(&s->sampling->lock);
-}
-
 void wring_sampling_mute(struct wring_session *s)
 {
 	if (!s->sampling)
 		return;
-	wring_sampling_hold(s, true);
+	pthread_mutex_lock(&s->sampling->lock);
 	s->sampling->muted = true;
-	wring_sampling_hold(s, false);
+	pthread_mutex_unlock(&s->sampling->lock);
 }
 
 /* ---- the thread ---- */

@@ -411,6 +411,8 @@ static int run(struct wring_session *s, const struct wring_step *st, struct wrin
 		return wring_load_churn(s, load_index(s, st->args[0]), ns, err);
 	case WRING_STEP_RELEASE:
 		return wring_load_release(s, load_index(s, st->args[0]), err);
+	case WRING_STEP_CENSUS:
+		return wring_load_census(s, load_index(s, st->args[0]), err);
 	case WRING_STEP_STOP:
 		wring_load_stop(s, load_index(s, st->args[0]), deadline(STEP_NS));
 		return 0;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Between the agent and wring-load: a page of counters and a socket.
- * Socket, agent to load: one byte each, 'g' go, 's' stop; to a load of objects that is done: 'c' churn until 'h' (hold), 'r' release. Load to agent: 'r' ready (waits at the barrier), 'd' done
- * (holds what it holds until told to stop), 'f' with a descriptor attached (SCM_RIGHTS), 'e' error (see message). */
+ * Socket, agent to load: one byte each, 'g' go, 's' stop; to a load of objects that is done: 'c' churn, until the page says
+ * hold; 'r' release, 'n' census. Load to agent, once all its threads are: 'r' ready (waits at the barrier), 'd' done (holds
+ * what it holds until told to stop); 'f' with a descriptor attached (SCM_RIGHTS), 'e' error (see message). */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 /* Latencies, log-linear as in HdrHistogram: bucket 0 is below 256 ns; each power of two from there to 2^36 ns is cut in 16. */
@@ -36,7 +38,7 @@ struct wring_load_failure {
 	uint32_t error, count; /* errno; 0: a free row */
 };
 
-/* Of one thread of a load. */
+/* Of one thread of a load. Processes that are started again count on in the page of those before them. */
 struct wring_load_page {
 	uint64_t ops, errors;
 	int64_t held_objects, held_bytes;  /* gone when the process is */
@@ -48,10 +50,20 @@ struct wring_load_page {
 	uint64_t latency_max_ns;
 	uint32_t latency[WRING_LATENCY_BUCKETS];
 	struct wring_load_failure failures[WRING_FAILURES]; /* what finds no row is in errors alone */
-	uint32_t stop;                     /* set by the agent */
-	char message[600];
+	uint32_t stop, hold;               /* set by the agent: end; stop churning */
+	char message[600];                 /* of a process: in the page of its first thread */
 };
 #define WRING_LOAD_PAGE 4096 /* bytes a thread; the page itself is allocated and charged by the agent */
 _Static_assert(sizeof(struct wring_load_page) <= WRING_LOAD_PAGE, "one page a thread");
 
-/* wring-load's own options: --page-fd=N --socket-fd=N --dir-fd=N --index=N --seed=N WORKLOAD key=value... */
+/* The pages of all threads of a load, for samplers: n of them, those of process P at P * threads. */
+struct wring_load_view {
+	const void *pages;
+	size_t n;
+};
+static inline const struct wring_load_page *wring_load_view_page(const struct wring_load_view *v, size_t i)
+{
+	return (const struct wring_load_page *)((const char *)v->pages + i * WRING_LOAD_PAGE);
+}
+
+/* wring-load's own options: --page-fd=N --socket-fd=N --dir-fd=N --index=N (of its first page) --threads=N --seed=N WORKLOAD key=value... */

@@ -181,6 +181,9 @@ int wring_plan_check(struct plan_ctx *c)
 				    c->s->loads[i].group);
 		if (!r)
 			r = check_leaf(c, &c->s->loads[i]);
+		if (!r && c->s->loads[i].mem_policy && !c->s->loads[i].mem_nodes)
+			r = wring_plan_bad(c, c->s->loads[i].line, "mem-policy", c->s->loads[i].mem_policy,
+					   "with mem-nodes, the nodes it is about");
 	}
 	if (!r)
 		r = check_samples(c);

@@ -426,6 +426,11 @@ static int load_procs(struct plan_ctx *c, void *obj, const struct wring_ini_entr
 	return set_u64(c, &((struct wring_load *)obj)->procs, e, 1024);
 }
 
+static int load_threads(struct plan_ctx *c, void *obj, const struct wring_ini_entry *e)
+{
+	return set_u64(c, &((struct wring_load *)obj)->threads, e, 256);
+}
+
 /* Numbers below 1024 and ranges of them, with commas between. */
 static bool is_node_list(const char *s)
 {
@@ -469,6 +474,17 @@ static int load_mem_nodes(struct plan_ctx *c, void *obj, const struct wring_ini_
 	return set_nodes(c, &((struct wring_load *)obj)->mem_nodes, e);
 }
 
+static int load_mem_policy(struct plan_ctx *c, void *obj, const struct wring_ini_entry *e)
+{
+	const char *text = one_line(c, e);
+
+	if (!text)
+		return -EINVAL;
+	if (strcmp(text, "bind") && strcmp(text, "interleave") && strcmp(text, "preferred"))
+		return bad(c, e, text, "bind, interleave or preferred");
+	return set_string(c, &((struct wring_load *)obj)->mem_policy, text);
+}
+
 static int load_other(struct plan_ctx *c, void *obj, const struct wring_ini_entry *e)
 {
 	_cleanup_free_ char *text = join(e);
@@ -486,14 +502,15 @@ static int open_load(struct plan_ctx *c, const struct wring_ini_section *sec, vo
 	if (!l)
 		return wring_plan_no_memory(c);
 	l->line = sec->line;
-	l->procs = 1;
+	l->procs = l->threads = 1;
 	r = set_string(c, &l->name, sec->arg);
 	return r ? r : set_string(c, &l->group, ".");
 }
 
 static const struct key load_keys[] = {
 	{ "workload", load_workload, true }, { "group", load_group }, { "procs", load_procs },
-	{ "cpu-nodes", load_cpu_nodes }, { "mem-nodes", load_mem_nodes }, { 0 },
+	{ "threads", load_threads }, { "cpu-nodes", load_cpu_nodes }, { "mem-nodes", load_mem_nodes },
+	{ "mem-policy", load_mem_policy }, { 0 },
 };
 
 /* ---- [sample SAMPLER] ---- */

@@ -26,8 +26,10 @@ struct wring_group {
 };
 struct wring_load {
 	char *name, *workload, *group, *cpu_nodes, *mem_nodes; /* node lists "0" "0-1", NULL: anywhere */
+	char *mem_policy;            /* of mem_nodes: bind interleave preferred; NULL: bind */
 	                             /* group may be "." (the root, also the default) or one directory "work3" */
 	uint64_t procs;              /* one process in each of the group's directories times procs */
+	uint64_t threads;            /* in each process */
 	struct wring_settings params; /* a value of several lines is joined by '\n' */
 	int line, workload_line;
 };
@@ -74,7 +76,8 @@ struct wring_scenario {
 
 enum wring_verb_id {
 	WRING_STEP_MARK, WRING_STEP_HOLD, WRING_STEP_CREATE, WRING_STEP_REMOVE, WRING_STEP_KILL, WRING_STEP_FREEZE,
-	WRING_STEP_THAW, WRING_STEP_SET, WRING_STEP_START, WRING_STEP_WAIT, WRING_STEP_CHURN, WRING_STEP_RELEASE, WRING_STEP_STOP, WRING_STEP_RECLAIM,
+	WRING_STEP_THAW, WRING_STEP_SET, WRING_STEP_START, WRING_STEP_WAIT, WRING_STEP_CHURN, WRING_STEP_RELEASE, WRING_STEP_CENSUS,
+	WRING_STEP_STOP, WRING_STEP_RECLAIM,
 	WRING_STEP_DRAIN, WRING_STEP_RCU_BARRIER, WRING_STEP_SYNC, WRING_STEP_REMOUNT, WRING_STEP_SETTLE,
 	WRING_STEP_AFTERMATH, WRING_STEP_SYSCTL, WRING_STEP_SYSRQ, WRING_STEP_MODULE,
 };

@@ -134,8 +134,10 @@ static void put_load(const struct wring_load *l, FILE *out)
 	put("workload", l->workload, out);
 	put("group", l->group, out);
 	put_u64("procs", l->procs, "", out);
+	put_u64("threads", l->threads, "", out);
 	put_some("cpu-nodes", l->cpu_nodes, out);
 	put_some("mem-nodes", l->mem_nodes, out);
+	put_some("mem-policy", l->mem_policy, out);
 	put_settings(&l->params, out);
 }
 

@@ -168,6 +168,7 @@ static void load_done(struct wring_load *l)
 	free(l->group);
 	free(l->cpu_nodes);
 	free(l->mem_nodes);
+	free(l->mem_policy);
 	settings_done(&l->params);
 }
 

@@ -29,6 +29,7 @@ static const struct wring_verb verbs[] = {
 	{ "churn", WRING_STEP_CHURN, 2, 2, "LOAD DURATION",
 	  "a filled load drops its oldest objects and makes new ones, for that long", "ld" },
 	{ "release", WRING_STEP_RELEASE, 1, 1, "LOAD", "a filled load lets go of all it holds, and lives on", "l" },
+	{ "census", WRING_STEP_CENSUS, 1, 1, "LOAD", "count which objects of a filled load are still cached; writes the mark census", "l" },
 	{ "stop", WRING_STEP_STOP, 1, 1, "LOAD", "ask a load to end, and wait", "l" },
 	{ "reclaim", WRING_STEP_RECLAIM, 2, 2, "GROUP SIZE", "write SIZE to memory.reclaim", "gs" },
 	{ "drain", WRING_STEP_DRAIN, 1, 1, "GROUP",

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/api/loadproto.h"
 #include "harness/base/util.h"
 
 #define VERIFY_EVERY 64
+#define MAX_LOAD_KEYS 16384 /* what a frame can hold, and a recorder takes */
+#define LOAD_KEY 40 /* "CALL.ERRNO" at most; keys of loads have a place of that size each */
 
 struct wring_layout {
 	struct wring_source *s;
@@ -191,14 +194,68 @@ static int read_file(struct wring_source *s, const struct wring_file *f, bool ve
 	return verify ? verify_rest(s, f, at, len) : 0;
 }
 
+/* ---- loads: values out of memory ---- */
+
+static size_t find_key(const struct wring_source *s, const char *key)
+{
+	size_t i = 0;
+
+	while (i < s->n && strcmp(s->keys + i * LOAD_KEY, key))
+		i++;
+	return i;
+}
+
+void wring_load_value(struct wring_source *s, const char *key, int64_t v)
+{
+	size_t i = s->next < s->n && !strcmp(s->keys + s->next * LOAD_KEY, key) ? s->next : find_key(s, key);
+
+	if (i == s->max_fields)
+		return;
+	if (i == s->n) {
+		snprintf(s->keys + i * LOAD_KEY, LOAD_KEY, "%s", key);
+		s->values[i] = 0;
+		s->n++;
+		s->fresh = true;
+	}
+	s->values[i] += v;
+	s->next = i + 1;
+}
+
+static void read_load(struct wring_source *s)
+{
+	memset(s->values, 0, s->n * sizeof(*s->values));
+	s->next = 0;
+	s->sampler->of_load(s, s->load);
+}
+
+int wring_source_open_load(struct wring_source *s, const struct wring_sampler *sampler, const char *subject,
+			   const struct wring_load_view *load, struct wring_err *err)
+{
+	*s = (struct wring_source){ .sampler = sampler, .subject = strdup(subject), .load = load };
+	/* As many keys as the one with the most may ever tell of: one a thread, or one a bucket. */
+	s->max_fields = load->n + WRING_LATENCY_BUCKETS + 1;
+	s->keys = calloc(s->max_fields, LOAD_KEY);
+	s->values = calloc(s->max_fields, sizeof(*s->values));
+	s->prev = calloc(s->max_fields, sizeof(*s->prev));
+	if (!s->subject || !s->keys || !s->values || !s->prev)
+		return wring_err_set(err, -ENOMEM, "sampler %s of load %s", sampler->name, subject);
+	s->keys_size = s->max_fields * LOAD_KEY;
+	read_load(s);
+	s->fresh = true;
+	return s->n <= MAX_LOAD_KEYS ? 0 : wring_err_set(err, -E2BIG, "sampler %s of load %s: %zu keys, at most %d", sampler->name, subject,
+							  s->n, MAX_LOAD_KEYS);
+}
+
 int wring_source_read(struct wring_source *s)
 {
 	bool verify = s->sampler->costly || s->reads % VERIFY_EVERY == 0;
 	int r = s->stale ? -ESTALE : 0;
 
 	s->reads++;
-	if (s->sampler->scope == WRING_PER_LOAD)
+	if (s->load) {
+		read_load(s);
 		return 0;
+	}
 	for (size_t i = 0; i < s->n_files && !r; i++)
 		r = read_file(s, &s->files[i], verify);
 	if (r != -ESTALE)
@@ -255,20 +312,6 @@ static int allocate(struct wring_source *s, size_t len)
 	return s->buf && s->keys && s->fields && s->values && s->prev ? 0 : -ENOMEM;
 }
 
-static int open_load(struct wring_source *s)
-{
-	static const char keys[] = "ops\0errors\0held_objects\0held_bytes\0made_objects\0made_bytes";
-	int r = allocate(s, 256);
-
-	if (r)
-		return r;
-	memcpy(s->keys, keys, sizeof(keys));
-	s->keys_len = sizeof(keys);
-	s->n = 6;
-	s->fresh = true;
-	return 0;
-}
-
 int wring_source_open(struct wring_source *s, const struct wring_sampler *sampler, const char *subject, int dirfd,
 		      void (*missing)(void *arg, const char *file, int error), void *arg, struct wring_err *err)
 {
@@ -278,8 +321,6 @@ int wring_source_open(struct wring_source *s, const struct wring_sampler *sample
 	*s = (struct wring_source){ .sampler = sampler, .subject = strdup(subject) };
 	if (!s->subject)
 		return wring_err_set(err, -ENOMEM, "sampler %s", sampler->name);
-	if (sampler->scope == WRING_PER_LOAD)
-		return open_load(s);
 	for (size_t i = 0; i < WRING_MAX_FILES && sampler->files[i]; i++) {
 		_cleanup_free_ char *text = NULL;
 		size_t len = 0;
@@ -315,7 +356,9 @@ void wring_source_close(struct wring_source *s)
 
 const char *wring_source_key(const struct wring_source *s, const char *prev)
 {
-	return prev ? prev + strlen(prev) + 1 : s->keys;
+	if (!prev)
+		return s->keys;
+	return prev + (s->load ? LOAD_KEY : strlen(prev) + 1);
 }
 
 const struct wring_sampler *wring_sampler_find(const char *name)

@@ -36,7 +36,8 @@ struct wring_source {
 	size_t buf_size, last_len;
 	uint64_t reads;
 	int64_t interval_ns, due_ns;
-	const void *data;       /* WRING_PER_LOAD: the counters */
+	const struct wring_load_view *load; /* WRING_PER_LOAD */
+	size_t next;            /* WRING_PER_LOAD: the value that is told next, most often */
 	bool fresh;             /* keys must be sent before the next sample */
 	bool stale;             /* the layout could not be learned: try again at the next read */
 };
@@ -46,6 +47,9 @@ struct wring_source {
  * for each. -ENOENT when none of them exists. */
 int wring_source_open(struct wring_source *s, const struct wring_sampler *sampler, const char *subject, int dirfd,
 		      void (*missing)(void *arg, const char *file, int error), void *arg, struct wring_err *err);
+/* The same for WRING_PER_LOAD. The view outlives the source. */
+int wring_source_open_load(struct wring_source *s, const struct wring_sampler *sampler, const char *subject,
+			   const struct wring_load_view *load, struct wring_err *err);
 void wring_source_close(struct wring_source *s);
 /* Reads all values. Returns 0, or 1 when the layout had changed and was learned anew (fresh is set), or -errno
  * (-ENODEV: the cgroup is gone). */

@@ -20,8 +20,7 @@ enum { ROUNDS = 301, BLOCK_NS = 400 * 1000, MAX_BLOCK = 64, MAX_PREADS = 64, RIN
 volatile sig_atomic_t wring_agent_interrupted;
 int hwloc_get_type_depth(hwloc_topology_t t, hwloc_obj_type_t type) { (void)t; (void)type; return HWLOC_TYPE_DEPTH_UNKNOWN; }
 hwloc_obj_t hwloc_get_obj_by_depth(hwloc_topology_t t, int d, unsigned i) { (void)t; (void)d; (void)i; return NULL; }
-void wring_load_sum(const struct wring_loadset *l, int64_t values[6]) { (void)l; (void)values; }
-const struct wring_loadset *wring_load_at(const struct wring_session *s, size_t load) { (void)s; (void)load; return NULL; }
+const struct wring_load_view *wring_load_view(const struct wring_session *s, size_t load) { (void)s; (void)load; return NULL; }
 int wring_group_dirfd(struct wring_tree *t, const char *group) { (void)t; (void)group; return -ENOENT; }
 int wring_group_kill(struct wring_tree *t, const char *group, int64_t deadline_ns, struct wring_err *err)
 {

@@ -15,8 +15,10 @@ int wring_dirfd(const struct wring_wctx *c) { return c->dir_fd; }
 unsigned wring_index(const struct wring_wctx *c) { return (unsigned)c->index; }
 uint64_t wring_seed(const struct wring_wctx *c) { return c->seed * 0x9e3779b97f4a7c15u + c->index; }
 
-/* The page has one writer a field, so relaxed atomics are enough; the agent only samples. */
-#define ADD(field, n) __atomic_fetch_add(&c->page->field, (n), __ATOMIC_RELAXED)
+/* The page has one writer, its thread, so adding need not be atomic: a locked instruction for each of six counters would cost as
+ * much as a small system call. The agent only samples. */
+#define STORE(at, v) __atomic_store_n(&(at), (v), __ATOMIC_RELAXED)
+#define ADD(field, n) STORE(c->page->field, c->page->field + (n))
 
 bool wring_should_stop(struct wring_wctx *c) { return __atomic_load_n(&c->page->stop, __ATOMIC_RELAXED); }
 void wring_ops(struct wring_wctx *c, uint64_t n) { ADD(ops, n); }
@@ -35,7 +37,7 @@ int wring_failed(struct wring_wctx *c, const char *call, int error)
 		strncpy(f->call, call, sizeof(f->call) - 1);
 		__atomic_store_n(&f->error, (uint32_t)error, __ATOMIC_RELEASE); /* the name is whole before the row is seen */
 	}
-	__atomic_fetch_add(&f->count, 1, __ATOMIC_RELAXED);
+	STORE(f->count, f->count + 1);
 	return -error;
 }
 
@@ -45,7 +47,7 @@ void wring_latency(struct wring_wctx *c, int64_t ns)
 
 	ADD(latency[wring_latency_bucket(v)], 1);
 	if (v > c->page->latency_max_ns)
-		__atomic_store_n(&c->page->latency_max_ns, v, __ATOMIC_RELAXED);
+		STORE(c->page->latency_max_ns, v);
 }
 
 void wring_moved(struct wring_wctx *c, uint64_t bytes) { ADD(moved_bytes, bytes); }
@@ -82,7 +84,7 @@ int wring_give_fd(struct wring_wctx *c, int fd)
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &fd, sizeof(int));
-	return sendmsg(c->socket_fd, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	return sendmsg(c->team->socket_fd, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
 static int read_number(const char *path, uint64_t *ret)

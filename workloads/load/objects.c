@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Workloads made of objects: filling to a footprint, churning at a rate, releasing. */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,14 +19,15 @@ const struct wring_param wring_object_params[] = {
 	  .help = "objects a second; 0: as fast as it goes" },
 	{ 0 } };
 
-/* An open schedule: being late does not make the next one later. Returns when this one was due. */
+/* An open schedule: being late does not make the next one later. Returns when this one was due. Without a rate that is the end
+ * of the one before: a second clock read for each operation would cost as much as a small system call. */
 static int64_t pace(struct wring_objects *o)
 {
 	struct timespec ts;
 	int64_t due;
 
 	if (!o->rate)
-		return wring_now_ns();
+		return o->now_ns;
 	if (!o->due_ns)
 		o->due_ns = wring_now_ns();
 	due = o->due_ns;
@@ -53,8 +53,8 @@ static int make_one(struct wring_wctx *c)
 
 	c->counted = false;
 	r = c->workload->make(c, o->next);
-
-	wring_latency(c, wring_now_ns() - start);
+	o->now_ns = wring_now_ns();
+	wring_latency(c, o->now_ns - start);
 	if (r) {
 		count_failure(c, r);
 		return r;
@@ -103,6 +103,7 @@ int wring_objects_fill(struct wring_wctx *c, struct wring_err *err)
 	struct wring_objects *o = &c->objects;
 	uint64_t target = wanted(o), failed = 0;
 
+	o->now_ns = wring_now_ns();
 	while (o->next - o->oldest < target && !wring_should_stop(c)) {
 		int r = make_one(c);
 
@@ -116,11 +117,9 @@ int wring_objects_fill(struct wring_wctx *c, struct wring_err *err)
 	return 0;
 }
 
-static bool has_order(const struct wring_wctx *c)
+static bool told_to_hold(struct wring_wctx *c)
 {
-	struct pollfd p = { .fd = c->socket_fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) != 0;
+	return __atomic_load_n(&c->page->hold, __ATOMIC_RELAXED) || wring_should_stop(c);
 }
 
 int wring_objects_churn(struct wring_wctx *c, struct wring_err *err)
@@ -129,13 +128,13 @@ int wring_objects_churn(struct wring_wctx *c, struct wring_err *err)
 	uint64_t failed = 0;
 
 	o->due_ns = 0;
-	for (uint64_t i = 0; !wring_should_stop(c) && (i % 16 || !has_order(c)); i++) {
+	o->now_ns = wring_now_ns();
+	while (!told_to_hold(c)) {
 		int r;
 
+		drop_one(c);
 		if (c->workload->drop)
-			drop_one(c);
-		else
-			o->oldest = o->next;
+			o->now_ns = wring_now_ns(); /* the latency is that of making one */
 		r = make_one(c);
 		failed = r ? failed + 1 : 0;
 		if (failed == GIVE_UP)
@@ -150,4 +149,25 @@ void wring_objects_release(struct wring_wctx *c)
 
 	while (o->oldest != o->next)
 		drop_one(c);
+}
+
+int wring_objects_census(struct wring_wctx *c, struct wring_err *err)
+{
+	const struct wring_objects *o = &c->objects;
+	uint64_t cached = 0, gone = 0;
+
+	if (!c->workload->cached)
+		return wring_err_set(err, -EOPNOTSUPP, "%s: cannot tell whether its objects are still cached: no census of it",
+				     c->workload->name);
+	for (uint64_t i = o->oldest; i < o->next && !wring_should_stop(c); i++) {
+		int r = c->workload->cached(c, i);
+
+		if (r < 0)
+			return wring_err_set(err, r, "%s: census: object %llu: %s", c->workload->name, (unsigned long long)i, strerror(-r));
+		cached += r > 0;
+		gone += !r;
+	}
+	__atomic_store_n(&c->page->cached_objects, cached, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->page->gone_objects, gone, __ATOMIC_RELAXED);
+	return 0;
 }
