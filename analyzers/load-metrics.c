@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "analyzers/load-metrics.h"
 
+#include <math.h>
 #include <string.h>
 #include "analyzers/view.h"
+#include "harness/api/loadproto.h"
 #include "harness/base/util.h"
 
 /* From the first start of a load to the last exit of one of its processes. load NULL: of any. */
@@ -22,22 +24,126 @@ static double busy_s(struct wring_view *v, const char *load)
 	return start >= 0 && end > start ? (double)(end - start) / 1e9 : 0;
 }
 
+/* ---- latencies ---- */
+
+struct bucket { uint64_t floor; int64_t n; };
+struct histogram {
+	struct bucket *rows;
+	size_t n;
+	int64_t total, max_ns;
+};
+
+static int by_floor(const void *a, const void *b)
+{
+	const struct bucket *x = a, *y = b;
+
+	return x->floor < y->floor ? -1 : x->floor > y->floor;
+}
+
+/* Calls visit() with the name and the last value of each key of the load's source. */
+static void each_key(struct wring_view *v, const char *sampler, const char *load,
+		     void (*visit)(struct wring_view *v, void *arg, const char *load, const char *key, int64_t value), void *arg)
+{
+	const struct wring_sources *all = wring_view_sources(v);
+	struct wring_names keys = { 0 };
+	struct wring_err err;
+	size_t i = 0;
+	int64_t n;
+
+	while (i < all->n && (strcmp(all->rows[i].sampler, sampler) || strcmp(all->rows[i].subject, load)))
+		i++;
+	if (i == all->n || wring_store_source_keys(v->store, v->run, all->rows[i].id, &keys, &err))
+		return;
+	for (size_t k = 0; k < keys.n; k++)
+		if (!wring_view_max(v, sampler, load, keys.rows[k], INT64_MIN, INT64_MAX, &n) && n)
+			visit(v, arg, load, keys.rows[k], n);
+	wring_names_done(&keys);
+}
+
+static void add_bucket(struct wring_view *v, void *arg, const char *load, const char *key, int64_t n)
+{
+	struct histogram *h = arg;
+
+	(void)v;
+	(void)load;
+	if (!strcmp(key, "max_ns"))
+		h->max_ns = n;
+	if (strncmp(key, "ge.", 3) || h->n == WRING_LATENCY_BUCKETS)
+		return;
+	h->rows[h->n++] = (struct bucket){ strtoull(key + 3, NULL, 10), n };
+	h->total += n;
+}
+
+/* In the middle of the bucket where that share of the operations is reached: off by 1/32 at most. */
+static double quantile(const struct histogram *h, double q)
+{
+	double wanted = ceil(q * (double)h->total), middle;
+	int64_t seen = 0;
+	size_t i = 0;
+
+	while (i + 1 < h->n && (double)(seen + h->rows[i].n) < wanted)
+		seen += h->rows[i++].n;
+	if (wring_latency_bucket(h->rows[i].floor) == WRING_LATENCY_BUCKETS - 1)
+		return (double)h->max_ns;
+	middle = ((double)h->rows[i].floor + (double)wring_latency_floor(wring_latency_bucket(h->rows[i].floor) + 1)) / 2;
+	return h->max_ns && middle > (double)h->max_ns ? (double)h->max_ns : middle;
+}
+
+static void latencies_of(struct wring_view *v, const char *load)
+{
+	static const struct { const char *name, *tier; double q; } quantiles[] = {
+		{ "p50", "info", 0.5 }, { "p99", "secondary", 0.99 }, { "p999", "info", 0.999 }, { "max", "info", 1 },
+	};
+	struct histogram h = { .rows = calloc(WRING_LATENCY_BUCKETS, sizeof(*h.rows)) };
+
+	if (h.rows)
+		each_key(v, "load-latency", load, add_bucket, &h);
+	if (h.n)
+		qsort(h.rows, h.n, sizeof(*h.rows), by_floor);
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(quantiles) && h.n; i++) {
+		bool is_only = v->scenario->n_loads == 1;
+		_cleanup_free_ char *name = wring_strf("%s%slatency_%s_ns", is_only ? "" : load, is_only ? "" : ".", quantiles[i].name);
+
+		if (name)
+			wring_metric(v, name, "ns", quantiles[i].q < 1 ? quantile(&h, quantiles[i].q) : (double)h.max_ns, "lower",
+				     quantiles[i].tier);
+	}
+	free(h.rows);
+}
+
+/* ---- everything else ---- */
+
+static void failure_of(struct wring_view *v, void *arg, const char *load, const char *key, int64_t n)
+{
+	_cleanup_free_ char *name = wring_strf("%s.errors.%s", load, key);
+
+	(void)arg;
+	if (name)
+		wring_metric(v, name, "count", (double)n, "lower", "info");
+}
+
 static void metrics_of(struct wring_view *v, const char *load, int64_t *total)
 {
-	_cleanup_free_ char *rate = wring_strf("%s.ops_per_s", load),
-			    *errors = wring_strf("%s.errors", load);
+	_cleanup_free_ char *rate = wring_strf("%s.ops_per_s", load), *errors = wring_strf("%s.errors", load),
+			    *goodput = wring_strf("%s.goodput", load), *dropped = wring_strf("%s.dropped", load);
 	double busy = busy_s(v, load);
 	int64_t n;
 
-	if (!rate || !errors)
+	if (!rate || !errors || !goodput || !dropped)
 		return;
 	if (!wring_view_max(v, "load", load, "ops", INT64_MIN, INT64_MAX, &n)) {
 		*total += n;
 		if (n && busy > 0 && v->scenario->n_loads > 1)
 			wring_metric(v, rate, "1/s", (double)n / busy, "higher", "secondary");
 	}
+	if (busy > 0 && !wring_view_max(v, "load", load, "moved_bytes", INT64_MIN, INT64_MAX, &n) && n)
+		wring_metric(v, goodput, "B/s", (double)n / busy, "higher", "secondary");
+	if (!wring_view_max(v, "load", load, "dropped", INT64_MIN, INT64_MAX, &n) && n)
+		wring_metric(v, dropped, "count", (double)n, "lower", "info");
 	if (!wring_view_max(v, "load", load, "errors", INT64_MIN, INT64_MAX, &n))
 		wring_metric(v, errors, "count", (double)n, "lower", "info");
+	each_key(v, "load-errors", load, failure_of, NULL);
+	latencies_of(v, load);
 }
 
 void wring_load_metrics(struct wring_view *v)

@@ -14,7 +14,8 @@ vm_libs = $(base_libs) $(JANSSON_LIBS) $(ARCHIVE_LIBS) $(KMOD_LIBS) $(LIBMD_LIBS
 
 # ---- unit tests ----
 unit_tests = tests/unit/test_base tests/unit/test_wire tests/unit/test_plan tests/unit/test_store tests/unit/test_samplers \
-	tests/unit/test_stats tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm
+	tests/unit/test_stats tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm \
+	tests/unit/test_load
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
 tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
@@ -32,6 +33,9 @@ tests_unit_test_stats_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c $(judge_sources)
 nodist_tests_unit_test_detect_SOURCES = $(store_built)
 tests_unit_test_detect_LDADD = $(CMOCKA_LIBS) $(judge_libs)
+tests_unit_test_load_SOURCES = tests/unit/test_load.c $(judge_sources) $(harness_samplers_sources)
+nodist_tests_unit_test_load_SOURCES = $(store_built)
+tests_unit_test_load_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_judge_SOURCES = tests/unit/test_judge.c $(judge_sources)
 nodist_tests_unit_test_judge_SOURCES = $(store_built)
 tests_unit_test_judge_LDADD = $(CMOCKA_LIBS) $(judge_libs)

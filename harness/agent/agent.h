@@ -106,6 +106,8 @@ void wring_sampling_free(struct wring_session *s);
 
 /* ---- facts.c ---- the fingerprint of this boot, as INFO records */
 void wring_facts_send(struct wring_agent *a);
+/* A warning when latencies would mostly be the clock's: when it is not read through the vDSO. */
+void wring_clock_warn(struct wring_agent *a);
 
 /* ---- sysctl.c ---- "vm.swappiness": sets it, remembers the old value; restores all */
 int wring_sysctl_set(struct wring_agent *a, const char *key, const char *value, struct wring_err *err);

@@ -5,6 +5,15 @@
 
 #include "harness/agent/agent.h"
 
+/* hwloc takes "bind" without STRICT for MPOL_PREFERRED (of the first node only, before Linux 5.15). */
+static int bind_memory(struct wring_agent *a, hwloc_const_nodeset_t nodes, const char *policy)
+{
+	bool interleave = policy && !strcmp(policy, "interleave"), preferred = policy && !strcmp(policy, "preferred");
+
+	return hwloc_set_membind(a->topology, nodes, interleave ? HWLOC_MEMBIND_INTERLEAVE : HWLOC_MEMBIND_BIND,
+				 HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET | (preferred ? 0 : HWLOC_MEMBIND_STRICT));
+}
+
 int wring_bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err)
 {
 	hwloc_nodeset_t nodes = hwloc_bitmap_alloc();
@@ -28,9 +37,9 @@ int wring_bind_nodes(struct wring_agent *a, const struct wring_load *l, struct w
 		hwloc_bitmap_list_sscanf(nodes, l->mem_nodes);
 		if (!hwloc_bitmap_isincluded(nodes, hwloc_topology_get_topology_nodeset(a->topology)))
 			r = wring_err_set(err, -ENODEV, "load %s: mem-nodes = %s: no such node here", l->name, l->mem_nodes);
-		else if (hwloc_set_membind(a->topology, nodes, HWLOC_MEMBIND_BIND,
-					   HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET | HWLOC_MEMBIND_STRICT))
-			r = wring_err_set(err, -errno, "load %s: binding memory to node %s: %s", l->name, l->mem_nodes, strerror(errno));
+		else if (bind_memory(a, nodes, l->mem_policy))
+			r = wring_err_set(err, -errno, "load %s: memory of node %s, policy %s: %s", l->name, l->mem_nodes,
+					  l->mem_policy ? l->mem_policy : "bind", strerror(errno));
 	}
 	hwloc_bitmap_free(nodes);
 	hwloc_bitmap_free(cpus);

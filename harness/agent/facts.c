@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -119,6 +120,40 @@ static void send_slab(struct wring_agent *a)
 		closedir(d);
 	send_number(a, "slab.caches", all);
 	send_number(a, "slab.merged", links);
+}
+
+/* The time of one call: the least of several rounds, as whatever comes in between only adds. */
+static int64_t cost_ns(void (*call)(void))
+{
+	int64_t least = INT64_MAX;
+
+	for (unsigned round = 0; round < 9; round++) {
+		int64_t t = wring_now_ns();
+
+		for (unsigned i = 0; i < 200; i++)
+			call();
+		t = (wring_now_ns() - t) / 200;
+		least = t < least ? t : least;
+	}
+	return least;
+}
+
+static void read_clock(void) { wring_now_ns(); }
+static void call_kernel(void) { syscall(SYS_getppid); }
+
+void wring_clock_warn(struct wring_agent *a)
+{
+	int64_t clock = cost_ns(read_clock), syscall_ns = cost_ns(call_kernel);
+	_cleanup_free_ char *now = NULL, *all = NULL;
+
+	if (clock <= syscall_ns)
+		return;
+	wring_read_line(AT_FDCWD, "/sys/devices/system/clocksource/clocksource0/current_clocksource", &now);
+	wring_read_line(AT_FDCWD, "/sys/devices/system/clocksource/clocksource0/available_clocksource", &all);
+	wring_out_event(a->out, "warn", "clocksource", "reading the clock (%s) takes %lld ns, a system call %lld ns: latencies are mostly the "
+			"clock's. Choose one that is read without a system call (tsc, kvm-clock; available: %s) with clocksource=NAME, or "
+			"tsc=reliable if the kernel distrusts it, on the kernel's command line", now ? now : "?", (long long)clock,
+			(long long)syscall_ns, all ? all : "?");
 }
 
 void wring_facts_send(struct wring_agent *a)

@@ -210,6 +210,7 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 		wring_out_end(a->out, wring_outcome_name(WRING_SKIP), need);
 		return wring_out_broken(a->out) ? -EPIPE : 0;
 	}
+	wring_clock_warn(a);
 	r = set_up(&s, &err);
 	if (!r)
 		wring_sampling_mark(&s, "start");
