@@ -363,9 +363,10 @@ static int step_sysrq(const struct wring_session *s, const char *letter, struct 
 	return r ? wring_err_set(err, r, "sysrq %s: %s", letter, strerror(-r)) : 0;
 }
 
-static int step_module(const struct wring_session *s, const char *file, struct wring_err *err)
+static int step_module(const struct wring_session *s, const struct wring_step *st, struct wring_err *err)
 {
-	const char *base = strrchr(file, '/');
+	const char *file = st->args[0], *base = strrchr(file, '/');
+	char params[256] = "";
 	_cleanup_free_ char *path = wring_strf("/carry/%s", base ? base + 1 : file);
 	_cleanup_close_ int fd = -1;
 
@@ -374,7 +375,9 @@ static int step_module(const struct wring_session *s, const char *file, struct w
 	fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return wring_err_set(err, -errno, "module %s: %s (is it in the scenario's carry list?)", path, strerror(errno));
-	if (syscall(SYS_finit_module, fd, "", 0))
+	for (size_t i = 1; i < st->n_args; i++)
+		snprintf(params + strlen(params), sizeof(params) - strlen(params), "%s%s", i > 1 ? " " : "", st->args[i]);
+	if (syscall(SYS_finit_module, fd, params, 0))
 		return wring_err_set(err, -errno, "module %s: %s", path, strerror(errno));
 	return 0;
 }
@@ -438,7 +441,7 @@ static int run(struct wring_session *s, const struct wring_step *st, struct wrin
 	case WRING_STEP_SYSRQ:
 		return step_sysrq(s, st->args[0], err);
 	case WRING_STEP_MODULE:
-		return step_module(s, st->args[0], err);
+		return step_module(s, st, err);
 	}
 	return wring_err_set(err, -ENOSYS, "step '%s' is not implemented", st->verb->name);
 }

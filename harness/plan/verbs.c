@@ -48,7 +48,8 @@ static const struct wring_verb verbs[] = {
 	{ "sysctl", WRING_STEP_SYSCTL, 2, 2, "KEY VALUE", "change a sysctl; restored at the end",
 	  "kr" },
 	{ "sysrq", WRING_STEP_SYSRQ, 1, 1, "LETTER", "write a letter to /proc/sysrq-trigger", "c" },
-	{ "module", WRING_STEP_MODULE, 1, 1, "FILE", "load a kernel module, in a guest", "t" },
+	{ "module", WRING_STEP_MODULE, 1, WRING_MAX_ARGS, "FILE [KEY=VALUE...]",
+	  "load a kernel module, in a guest", "tp" },
 };
 
 const struct wring_verb *wring_verbs(size_t *n)
@@ -93,6 +94,8 @@ static const char *refused(char kind, const char *arg)
 		return wring_plan_is_file(arg) ? NULL : "a cgroup file, such as memory.max";
 	case 'k':
 		return wring_plan_is_sysctl(arg) ? NULL : "a sysctl, such as vm.swappiness";
+	case 'p':
+		return isalpha((unsigned char)*arg) && strchr(arg, '=') ? NULL : "KEY=VALUE, a parameter of the module";
 	case 'c':
 		return isalnum((unsigned char)*arg) && !arg[1] ? NULL : "one letter or digit";
 	case 'n':

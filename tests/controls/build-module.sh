@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# build-module.sh KERNEL_RELEASE OUT: builds the fault modules of hang/ for a Debian kernel into the folder OUT, against
+# build-module.sh KERNEL_RELEASE OUT: builds the modules in fault/ for a Debian kernel into the folder OUT, against
 # that kernel's own headers. The headers are downloaded, not installed, into $WRING_CACHE (default ~/.cache/wring).
 # Exit 77: they cannot be had (no apt-get, no network, or that release has left the archive); the last line says which.
 set -eu
@@ -41,7 +41,7 @@ fetch() {
 mkdir -p "$cache" "$out"
 [ -d "$tree" ] || fetch
 command -v gcc-12 >/dev/null || command -v gcc >/dev/null || skip "no gcc"
-cp "$here"/hang/*.c "$here"/hang/Kbuild "$out"
+cp "$here"/fault/* "$out"
 make -s -C "$tree/usr/src/linux-headers-$release" M="$(cd "$out" && pwd)" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$out/make.log" 2>&1 ||
 	{ cat "$out/make.log" >&2; exit 1; }
 ls "$out"/*.ko

@@ -67,6 +67,17 @@ needs_fault_modules() {
 	cp "$controls"/*.ini "$T"
 }
 
+# with_fault SCENARIO MODULE [KEY=VALUE...]: $T/SCENARIO.ini, a shipped scenario that begins with planting this fault.
+with_fault() {
+	local scenario=$1 module=$2
+
+	shift 2
+	awk -v ko="$module.ko" -v params="$*" '
+		/^\[phase / && !planted++ { print "[phase plant]\ndo = module " ko " " params "\n" }
+		{ print }
+		$0 == "[scenario]" { print "carry = " ko }' "$top/workloads/scenarios/$scenario.ini" >"$T/$scenario.ini"
+}
+
 # ---- running wring ----
 
 run_options=(--where=vm --accel="$WRING_ACCEL" --kernel="$WRING_KERNEL")
