@@ -558,7 +558,7 @@ static void test_verbs(void **state)
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(v[i].id, i);
 		assert_true(v[i].min_args <= v[i].max_args && v[i].max_args <= WRING_MAX_ARGS);
-		assert_true(strspn(v[i].kinds, "gGlmdsnfkctr") == strlen(v[i].kinds));
+		assert_true(strspn(v[i].kinds, "gGlmdsnfkctrp") == strlen(v[i].kinds));
 		assert_true(!v[i].max_args == !*v[i].kinds);
 		assert_true(*v[i].help != '\0');
 	}
