@@ -429,8 +429,8 @@ static int order(struct wring_session *s, size_t load, char what, int64_t ns, st
 	if (ns)
 		follow(l, DONE, until);
 	set_all(l, offsetof(struct wring_load_page, hold), 1);
-	if (follow(l, DONE, wring_now_ns() + 60 * WRING_NSEC_PER_SEC))
-		return wring_err_set(err, -ETIMEDOUT, "load %s: not done 60 s after it was told to", l->decl->name);
+	if (follow(l, DONE, wring_now_ns() + (int64_t)s->scenario->timeout_ns))
+		return wring_err_set(err, -ETIMEDOUT, "load %s: not done in time", l->decl->name);
 	return *l->error ? wring_err_set(err, -EIO, "%s", l->error) : 0;
 }
 

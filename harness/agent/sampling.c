@@ -326,6 +326,7 @@ static void check_timeout(struct wring_sampling *p, int64_t now)
 
 static int64_t round_due(struct wring_sampling *p, int64_t now)
 {
+	const struct wring_sampler *told = NULL;
 	int64_t next = now + ALIVE_NS;
 	bool sampled = false;
 
@@ -337,8 +338,11 @@ static int64_t round_due(struct wring_sampling *p, int64_t now)
 		if (s->due_ns <= now) {
 			int64_t late = now - s->due_ns;
 
-			if (s->due_ns && late > s->interval_ns && late > 50 * WRING_NSEC_PER_MSEC)
+			/* Once for all the sources of a sampler: there may be a thousand groups. */
+			if (s->due_ns && late > s->interval_ns && late > 50 * WRING_NSEC_PER_MSEC && s->sampler != told) {
+				told = s->sampler;
 				wring_out_event(p->out, "late", s->sampler->name, "ns=%lld", (long long)late);
+			}
 			sample_one(p, s);
 			sampled = true;
 			s->due_ns = (s->due_ns && late < s->interval_ns ? s->due_ns : now) + s->interval_ns;

@@ -39,3 +39,57 @@ loads() { "$WRING_BUILD/wring" load --where=vm --accel=tcg --kernel="$WRING_KERN
 	run -0 "$WRING_BUILD/wring" load --list
 	[[ $output == *dentry* && $output == *sock-tcp* && $output == *thp* ]]
 }
+
+sample() { sqlite3 -cmd ".load $WRING_BUILD/wringsql" "$DB" "$1"; }
+
+@test "threads: counters of each, sums of all, latencies of every operation, and on over a restart" {
+	run -3 wring_run "$controls/threads.ini"
+	sample "SELECT key, max(value) FROM sample WHERE sampler = 'load-threads' AND subject = 'names' GROUP BY key" >"$T/threads"
+	cat "$T/threads"
+	[ "$(wc -l <"$T/threads")" = 6 ]
+	# 500 objects at each of two starts, and what was churned
+	awk -F'|' '$2 < 1000 { exit 1 }' "$T/threads"
+	ops=$(sample "SELECT max(value) FROM sample WHERE sampler = 'load' AND subject = 'names' AND key = 'ops'")
+	[ "$ops" = "$(awk -F'|' '{ n += $2 } END { print n }' "$T/threads")" ]
+	[ "$ops" = "$(sample "SELECT sum(n) FROM (SELECT max(value) AS n FROM sample WHERE sampler = 'load-latency' AND subject = 'names'
+		AND key LIKE 'ge.%' GROUP BY key)")" ]
+	[ "$(sql "SELECT count(*) FROM metric WHERE name = 'names.latency_p99_ns' AND value > 0")" = 1 ]
+	[ "$(sql "SELECT count(*) FROM events WHERE kind = 'load' AND text LIKE 'exit % code=0'")" = 5 ]
+}
+
+@test "one of four threads that fails ends its process, with its words" {
+	run -4 wring_run "$controls/threads.ini" --set=threads.end=error
+	[[ $output == *"load failing: null: told to end with an error"* ]]
+	nothing_left
+}
+
+@test "a census counts what is cached and what is gone, and disturbs nothing" {
+	run -4 wring_run "$controls/census.ini" "$controls/no-census.ini"
+	sql "SELECT text FROM events WHERE kind = 'census'" >"$T/census"
+	cat "$T/census"
+	[ "$(grep -c 'cached=2000 gone=0 ' "$T/census")" = 2 ]
+	tail -1 "$T/census" | grep 'cached=0 gone=2000 '
+	# the sample of each mark `census` is that census
+	[ "$(sample "SELECT max(value) FROM sample WHERE sampler = 'load' AND key = 'cached_objects'")" = 2000 ]
+	[ "$(sample "SELECT max(value) FROM sample WHERE sampler = 'load' AND key = 'gone_objects'")" = 2000 ]
+	[[ $output == *"null: cannot tell whether its objects are still cached"* ]]
+}
+
+@test "memory of a load: bound, interleaved, preferred" {
+	run -3 wring_run "$controls/mem-policy.ini" --nodes=2
+	sample "SELECT subject, key, max(value) FROM sample WHERE sampler = 'memory.numa_stat' AND key LIKE 'anon.N_' GROUP BY 1, 2" >"$T/nodes"
+	cat "$T/nodes"
+	awk -F'|' '{ on[$1 $2] = $3 / 2^20 }
+		END { exit !(on["bindanon.N1"] >= 16 && on["bindanon.N0"] < 1 && on["preferredanon.N1"] >= 16 && on["preferredanon.N0"] < 1 &&
+			on["interleaveanon.N0"] > 7 && on["interleaveanon.N1"] > 7) }' "$T/nodes"
+}
+
+@test "a clock that is not read through the vDSO is warned of; the default is" {
+	run -3 wring_run "$controls/mem-policy.ini" --append=clocksource=acpi_pm
+	run -3 wring_run "$controls/mem-policy.ini"
+	sql "SELECT run, text FROM events WHERE kind = 'warn' AND subject = 'clocksource'" >"$T/warnings"
+	cat "$T/warnings"
+	[ "$(wc -l <"$T/warnings")" = 1 ]
+	grep '^1|.*(acpi_pm)' "$T/warnings"
+	[ "$(sql "SELECT group_concat(value) FROM (SELECT value FROM fact WHERE key = 'clocksource' ORDER BY boot)")" = "acpi_pm,tsc" ]
+}
