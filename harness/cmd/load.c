@@ -12,7 +12,7 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 
-enum { O_HIGH = 256, O_MAX, O_LOW, O_MIN, O_SWAP_MAX, O_NODES, O_MEM_NODES, O_DURATION, O_PROCS, O_GROUPS, O_FS, O_LIST, O_RUN };
+enum { O_HIGH = 256, O_MAX, O_LOW, O_MIN, O_SWAP_MAX, O_NODES, O_MEM_NODES, O_DURATION, O_PROCS, O_THREADS, O_GROUPS, O_FS, O_LIST, O_RUN };
 
 /* The options that are handed to run as they are. */
 #define RUN_OPTION(name, arg) { name, O_RUN, arg, 0, "as in wring run", 1 }
@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
 	{ "mem-nodes", O_MEM_NODES, "LIST", 0, "take memory from these NUMA nodes only", 0 },
 	{ "duration", O_DURATION, "DUR", 0, "churn so long once it has filled (default 10s)", 0 },
 	{ "procs", O_PROCS, "N", 0, "processes in each cgroup (default 1)", 0 },
+	{ "threads", O_THREADS, "N", 0, "threads in each process (default 1)", 0 },
 	{ "groups", O_GROUPS, "N", 0, "cgroups side by side, each with the limits (default 1)", 0 },
 	{ "fs", O_FS, "ext4|xfs|tmpfs", 0, "filesystem it works on (default ext4)", 0 },
 	{ "list", O_LIST, NULL, 0, "the workloads there are", 0 },
@@ -40,7 +41,7 @@ struct args {
 	char *params[32];
 	size_t n_params;
 	int64_t duration_ns;
-	uint64_t procs, groups;
+	uint64_t procs, threads, groups;
 	bool list;
 	char *run[64];
 	int n_run;
@@ -86,6 +87,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_PROCS: case O_GROUPS:
 		if (wring_parse_u64(arg, 1, 1024, key == O_PROCS ? &a->procs : &a->groups, &a->err))
 			wring_err_prefix(&a->err, "load: --%s", key == O_PROCS ? "procs" : "groups");
+		return 0;
+	case O_THREADS:
+		if (wring_parse_u64(arg, 1, 256, &a->threads, &a->err))
+			wring_err_prefix(&a->err, "load: --threads");
 		return 0;
 	case ARGP_KEY_ARG:
 		if (a->workload)
@@ -150,8 +155,8 @@ static void print_samples(FILE *f)
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(of_group); i++)
 		fprintf(f, "[sample %s]\ngroups = . work\nrate = %s\n", of_group[i], i == 4 ? "2" : "10");
-	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n"
-		   "[sample node-meminfo]\nrate = 2\n[sample slabinfo]\nrate = mark\n");
+	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample load-latency]\nrate = 2\n"
+		   "[sample load-errors]\nrate = 2\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n[sample node-meminfo]\nrate = 2\n[sample slabinfo]\nrate = mark\n");
 }
 
 static void print_scenario(const struct args *a, const struct wring_workload *w, FILE *f)
@@ -166,7 +171,8 @@ static void print_scenario(const struct args *a, const struct wring_workload *w,
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(a->files); i++)
 		if (a->files[i])
 			fprintf(f, "%s = %s\n", file_names[i], a->files[i]);
-	fprintf(f, "[load %s]\nworkload = %s\ngroup = work\nprocs = %llu\n", w->name, w->name, (unsigned long long)a->procs);
+	fprintf(f, "[load %s]\nworkload = %s\ngroup = work\nprocs = %llu\nthreads = %llu\n", w->name, w->name, (unsigned long long)a->procs,
+		(unsigned long long)a->threads);
 	if (a->nodes)
 		fprintf(f, "cpu-nodes = %s\n", a->nodes);
 	if (a->mem_nodes)
@@ -254,7 +260,7 @@ static int load(int argc, char **argv)
 		"wring load pipe --max=64M -- footprint=32M rate=1000\n"
 		"wring load --list            the workloads\n"
 		"wring show WORKLOAD          what it makes, and its options", NULL, NULL, NULL };
-	struct args a = { .duration_ns = 10 * WRING_NSEC_PER_SEC, .procs = 1, .groups = 1, .fs = "ext4" };
+	struct args a = { .duration_ns = 10 * WRING_NSEC_PER_SEC, .procs = 1, .threads = 1, .groups = 1, .fs = "ext4" };
 	const struct wring_workload *w;
 	int code;
 

@@ -72,7 +72,10 @@ static void dry_scenario(const struct wring_scenario *s, FILE *out)
 		fprintf(out, "exec    %s: wring-load %s", l->name, l->workload);
 		for (size_t k = 0; k < l->params.n; k++)
 			fprintf(out, " %s=%s", l->params.rows[k].key, l->params.rows[k].value);
-		fprintf(out, " in %s, %llu process%s a directory\n", l->group, (unsigned long long)l->procs, l->procs == 1 ? "" : "es");
+		fprintf(out, " in %s, %llu process%s a directory", l->group, (unsigned long long)l->procs, l->procs == 1 ? "" : "es");
+		if (l->threads > 1)
+			fprintf(out, " of %llu threads", (unsigned long long)l->threads);
+		fputc('\n', out);
 	}
 	for (size_t i = 0; i < s->n_phases; i++)
 		for (size_t k = 0; k < s->phases[i].n; k++) {

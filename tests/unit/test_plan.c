@@ -59,6 +59,8 @@ static const char full[] =
 	"procs = 2\n"
 	"cpu-nodes = 0\n"
 	"mem-nodes = 0-1,3\n"
+	"mem-policy = interleave\n"
+	"threads = 256\n"
 	"kind = negative\n"
 	"args = --a\n"
 	"  --b=${none}\n"
@@ -164,6 +166,8 @@ static void test_groups_and_loads(void **state)
 	assert_string_equal(l->group, "work/leaf");
 	assert_int_equal(l->procs, 2);
 	assert_string_equal(l->mem_nodes, "0-1,3");
+	assert_string_equal(l->mem_policy, "interleave");
+	assert_int_equal(l->threads, 256);
 	assert_int_equal(l->line, 35);
 	assert_int_equal(l->workload_line, 36);
 	assert_string_equal(wring_setting_get(&l->params, "kind"), "negative");
@@ -193,10 +197,10 @@ static void test_samples_and_phases(void **state)
 	assert_int_equal(set->verb->id, WRING_STEP_SET);
 	assert_int_equal(set->n_args, 3);
 	assert_string_equal(set->args[2], "8:0  rbps=1 wbps=2");
-	assert_int_equal(set->line, 58);
+	assert_int_equal(set->line, 60);
 	assert_int_equal(s->phases[0].steps[5].n_args, 0);
 	assert_int_equal(s->phases[1].steps[0].verb->id, WRING_STEP_AFTERMATH);
-	assert_int_equal(s->phases[1].steps[0].line, 62);
+	assert_int_equal(s->phases[1].steps[0].line, 64);
 	wring_scenario_free(s);
 }
 
@@ -209,6 +213,8 @@ static void test_defaults(void **state)
 	assert_int_equal(s->timeout_ns, WRING_TIMEOUT_DEFAULT_NS);
 	assert_int_equal(s->phases[0].repeat, 1);
 	assert_int_equal(s->loads[0].procs, 1);
+	assert_int_equal(s->loads[0].threads, 1);
+	assert_null(s->loads[0].mem_policy);
 	assert_string_equal(s->loads[0].group, ".");
 	assert_null(s->loads[0].cpu_nodes);
 	wring_scenario_free(s);
@@ -410,6 +416,10 @@ static const struct bad_text {
 	  "1 to 10000" },
 	{ PHASE "[group a]\ndeferred = maybe\n", 4, "maybe", "yes or no" },
 	{ PHASE "[load a]\nworkload = w\nprocs = 1025\n", 5, "1025", "1 to 1024" },
+	{ PHASE "[load a]\nworkload = w\nthreads = 257\n", 5, "257", "1 to 256" },
+	{ PHASE "[load a]\nworkload = w\nthreads = 0\n", 5, "0", "1 to 256" },
+	{ PHASE "[load a]\nworkload = w\nmem-nodes = 0\nmem-policy = local\n", 6, "local", "bind, interleave or preferred" },
+	{ PHASE "[load a]\nworkload = w\nmem-policy = bind\n", 3, "bind", "with mem-nodes" },
 	{ PHASE "[load a]\nworkload = w\ncpu-nodes = 1-0\n", 5, "1-0", "NUMA nodes" },
 	{ PHASE "[load a]\nworkload = w\nmem-nodes = 1,\n", 5, "1,", "NUMA nodes" },
 	{ PHASE "[load a]\nworkload = w\nmem-nodes = 1024\n", 5, "1024", "NUMA nodes" },
