@@ -78,6 +78,12 @@ const char *wring_load_error(const struct wring_session *s, size_t load);
 /* The counters of all its threads, and of those before them; valid as long as the loads are. */
 const struct wring_load_view *wring_load_view(const struct wring_session *s, size_t load);
 
+/* ---- spawn.c ---- keep: the counters, the socket, the directory. The arguments are on the heap also when err is set. */
+char **wring_spawn_argv(const struct wring_load *l, size_t index, uint64_t seed, const int keep[3], struct wring_err *err);
+void wring_spawn_argv_free(char **argv);
+/* -1 with errno, as clone3(2). */
+pid_t wring_spawn(int cgroup_fd, const char *program, char *const argv[], const int keep[3], int *ret_pidfd);
+
 /* ---- bind.c ---- binds the calling thread to the nodes a load wants, for a child to inherit; and back */
 int wring_bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err);
 void wring_unbind_nodes(struct wring_agent *a, const struct wring_load *l);

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads: processes of wring-load, each a fresh image started inside its cgroup with clone3(CLONE_INTO_CGROUP), so that
- * everything it touches is charged where it belongs. Counters live in a page each that the agent allocated. */
+/* Loads: processes of wring-load. Counters live in a page a thread that the agent allocated. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "harness/agent/agent.h"
 #include "harness/api/loadproto.h"
 #include "harness/base/util.h"
-
-#define SOFT_FILES 1024 /* open files of a program that does not ask for more */
 
 enum state { NOT_STARTED, STARTING, READY, RUNNING, DONE, FAILED, GONE };
 
@@ -109,45 +102,6 @@ int wring_loads_new(struct wring_session *s, struct wring_err *err)
 
 /* ---- starting ---- */
 
-static pid_t clone_into(int cgroup_fd, int *ret_pidfd)
-{
-	struct clone_args args = {
-		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
-		.exit_signal = SIGCHLD,
-		.cgroup = (uint64_t)cgroup_fd,
-	};
-
-	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-}
-
-/* In the child, until exec: only system calls. */
-static void child(const char *program, char *const argv[], const int keep[3])
-{
-	static const char zero[] = "0";
-	struct rlimit files;
-	sigset_t none;
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	/* The agent is exempt from the OOM killer; what it starts must not be. Who has no right to lower it (a user's session
-	 * on systemd starts at 200) has none to be exempt either. */
-	if (fd >= 0 && write(fd, zero, 1) != 1 && errno != EACCES)
-		_exit(126);
-	/* Our own soft limit is raised; a program starts with the usual one. */
-	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur > SOFT_FILES) {
-		files.rlim_cur = SOFT_FILES;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* who churns does not listen to its socket */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	for (int i = 0; i < 3; i++)
-		fcntl(keep[i], F_SETFD, 0);
-	execv(program, argv);
-	_exit(127);
-}
-
 static int make_dir(struct wring_loadset *l, const char *mount, struct wring_err *err)
 {
 	_cleanup_free_ char *path = wring_strf("%s/%s-%zu", wring_scratch_dir(l->session, mount), l->decl->name, l->total);
@@ -159,41 +113,6 @@ static int make_dir(struct wring_loadset *l, const char *mount, struct wring_err
 		return wring_err_set(err, -errno, "load %s: mkdir of %s: %s", l->decl->name, path, strerror(errno));
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? wring_err_set(err, -errno, "load %s: %s: %s", l->decl->name, path, strerror(errno)) : fd;
-}
-
-static char **make_argv(struct wring_loadset *l, size_t index, int socket, int dir, struct wring_err *err)
-{
-	const struct wring_settings *params = &l->decl->params;
-	char **argv = calloc(params->n + 9, sizeof(*argv));
-	size_t n = 0;
-
-	if (!argv)
-		goto nomem;
-	argv[n++] = strdup("wring-load");
-	argv[n++] = wring_strf("--page-fd=%d", l->page_fd);
-	argv[n++] = wring_strf("--socket-fd=%d", socket);
-	argv[n++] = wring_strf("--dir-fd=%d", dir);
-	argv[n++] = wring_strf("--index=%llu", (unsigned long long)(index * l->decl->threads));
-	argv[n++] = wring_strf("--threads=%llu", (unsigned long long)l->decl->threads);
-	argv[n++] = wring_strf("--seed=%llu", (unsigned long long)(l->session->agent->seed + 1000003 * (l->total - index)));
-	argv[n++] = strdup(l->decl->workload);
-	for (size_t i = 0; i < params->n; i++)
-		if (strcmp(params->rows[i].key, "on"))
-			argv[n++] = wring_strf("%s=%s", params->rows[i].key, params->rows[i].value);
-	for (size_t i = 0; i < n; i++)
-		if (!argv[i])
-			goto nomem;
-	return argv;
-nomem:
-	wring_err_set(err, -ENOMEM, "load %s: its arguments", l->decl->name);
-	return argv;
-}
-
-static void free_argv(char **argv)
-{
-	for (size_t i = 0; argv && argv[i]; i++)
-		free(argv[i]);
-	free(argv);
 }
 
 static int watch(const struct wring_loadset *l, int fd, uint64_t what)
@@ -208,7 +127,7 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 	struct wring_agent *a = l->session->agent;
 	_cleanup_close_ int cg = wring_group_dirfd(a->tree, group), theirs = -1, dir = -1;
 	struct process *p = &l->procs[l->n];
-	int pair[2], r;
+	int pair[2], keep[3], r;
 	char **argv;
 
 	if (cg < 0)
@@ -219,19 +138,21 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return wring_err_set(err, -errno, "load %s: socketpair: %s", l->decl->name, strerror(errno));
 	theirs = pair[1];
+	keep[0] = l->page_fd;
+	keep[1] = theirs;
+	keep[2] = dir;
 	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING };
 	err->code = 0;
-	argv = make_argv(l, l->n, theirs, dir, err);
+	/* One seed a start; the index makes it each thread's own. */
+	argv = wring_spawn_argv(l->decl, l->n, a->seed + 1000003 * (l->total - l->n), keep, err);
 	r = err->code ? err->code : wring_bind_nodes(a, l->decl, err);
 	if (!r) {
-		p->pid = clone_into(cg, &p->pidfd);
-		if (!p->pid)
-			child(a->load_program, argv, (int[3]){ l->page_fd, theirs, dir });
+		p->pid = wring_spawn(cg, a->load_program, argv, keep, &p->pidfd);
 		if (p->pid < 0)
 			r = wring_err_set(err, -errno, "load %s: clone3 into cgroup %s: %s", l->decl->name, group, strerror(errno));
 	}
 	wring_unbind_nodes(a, l->decl);
-	free_argv(argv);
+	wring_spawn_argv_free(argv);
 	if (r) {
 		close(pair[0]);
 		return r;

@@ -15,10 +15,9 @@ int wring_dirfd(const struct wring_wctx *c) { return c->dir_fd; }
 unsigned wring_index(const struct wring_wctx *c) { return (unsigned)c->index; }
 uint64_t wring_seed(const struct wring_wctx *c) { return c->seed * 0x9e3779b97f4a7c15u + c->index; }
 
-/* The page has one writer, its thread, so adding need not be atomic: a locked instruction for each of six counters would cost as
- * much as a small system call. The agent only samples. */
-#define STORE(at, v) __atomic_store_n(&(at), (v), __ATOMIC_RELAXED)
-#define ADD(field, n) STORE(c->page->field, c->page->field + (n))
+/* A page has one writer, and the agent only samples: no lock prefix is needed, only stores that do not tear. */
+#define ADD(field, n) \
+	__atomic_store_n(&c->page->field, __atomic_load_n(&c->page->field, __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
 
 bool wring_should_stop(struct wring_wctx *c) { return __atomic_load_n(&c->page->stop, __ATOMIC_RELAXED); }
 void wring_ops(struct wring_wctx *c, uint64_t n) { ADD(ops, n); }
@@ -37,7 +36,7 @@ int wring_failed(struct wring_wctx *c, const char *call, int error)
 		strncpy(f->call, call, sizeof(f->call) - 1);
 		__atomic_store_n(&f->error, (uint32_t)error, __ATOMIC_RELEASE); /* the name is whole before the row is seen */
 	}
-	STORE(f->count, f->count + 1);
+	__atomic_store_n(&f->count, f->count + 1, __ATOMIC_RELAXED);
 	return -error;
 }
 
@@ -47,7 +46,7 @@ void wring_latency(struct wring_wctx *c, int64_t ns)
 
 	ADD(latency[wring_latency_bucket(v)], 1);
 	if (v > c->page->latency_max_ns)
-		STORE(c->page->latency_max_ns, v);
+		__atomic_store_n(&c->page->latency_max_ns, v, __ATOMIC_RELAXED);
 }
 
 void wring_moved(struct wring_wctx *c, uint64_t bytes) { ADD(moved_bytes, bytes); }

@@ -12,7 +12,7 @@ struct wring_objects {
 	bool reclaimable;
 	uint64_t oldest, next;                 /* live are oldest..next-1 */
 	int64_t due_ns;                        /* of the next operation, when there is a rate */
-	int64_t now_ns;                        /* when the last operation ended */
+	int64_t now_ns;                        /* the end of the last one, when the next begins at once; 0: ask the clock */
 };
 extern const struct wring_param wring_object_params[];
 

@@ -19,15 +19,14 @@ const struct wring_param wring_object_params[] = {
 	  .help = "objects a second; 0: as fast as it goes" },
 	{ 0 } };
 
-/* An open schedule: being late does not make the next one later. Returns when this one was due. Without a rate that is the end
- * of the one before: a second clock read for each operation would cost as much as a small system call. */
+/* An open schedule: being late does not make the next one later. Returns when this one was due. */
 static int64_t pace(struct wring_objects *o)
 {
 	struct timespec ts;
 	int64_t due;
 
 	if (!o->rate)
-		return o->now_ns;
+		return o->now_ns ? o->now_ns : wring_now_ns();
 	if (!o->due_ns)
 		o->due_ns = wring_now_ns();
 	due = o->due_ns;
@@ -53,6 +52,7 @@ static int make_one(struct wring_wctx *c)
 
 	c->counted = false;
 	r = c->workload->make(c, o->next);
+
 	o->now_ns = wring_now_ns();
 	wring_latency(c, o->now_ns - start);
 	if (r) {
@@ -73,6 +73,7 @@ static void drop_one(struct wring_wctx *c)
 
 	if (o->oldest == o->next)
 		return;
+	o->now_ns = 0;
 	if (c->workload->drop) {
 		int r;
 
@@ -103,7 +104,6 @@ int wring_objects_fill(struct wring_wctx *c, struct wring_err *err)
 	struct wring_objects *o = &c->objects;
 	uint64_t target = wanted(o), failed = 0;
 
-	o->now_ns = wring_now_ns();
 	while (o->next - o->oldest < target && !wring_should_stop(c)) {
 		int r = make_one(c);
 
@@ -127,14 +127,11 @@ int wring_objects_churn(struct wring_wctx *c, struct wring_err *err)
 	struct wring_objects *o = &c->objects;
 	uint64_t failed = 0;
 
-	o->due_ns = 0;
-	o->now_ns = wring_now_ns();
+	o->due_ns = o->now_ns = 0;
 	while (!told_to_hold(c)) {
 		int r;
 
 		drop_one(c);
-		if (c->workload->drop)
-			o->now_ns = wring_now_ns(); /* the latency is that of making one */
 		r = make_one(c);
 		failed = r ? failed + 1 : 0;
 		if (failed == GIVE_UP)
