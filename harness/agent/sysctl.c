@@ -13,9 +13,17 @@
 
 #define JOURNAL_DIR "/run/wring"
 
+/* A module's parameter leaves out its folder: keys have at most 49 characters. */
 static char *path_of(const char *key)
 {
-	char *path = *key == '/' ? strdup(key) : wring_strf("/proc/sys/%s", key);
+	static const char module[] = "/sys/module/";
+	size_t n = strlen(module), name = strncmp(key, module, n) ? 0 : strcspn(key + n, "/");
+	char *path;
+
+	if (name && key[n + name] && !strchr(key + n + name + 1, '/'))
+		path = wring_strf("%.*s/parameters%s", (int)(n + name), key, key + n + name);
+	else
+		path = *key == '/' ? strdup(key) : wring_strf("/proc/sys/%s", key);
 
 	if (path && strstr(path, "..")) {
 		free(path);

@@ -98,7 +98,7 @@ bool wring_plan_is_sysctl(const char *s)
 	size_t len = strlen(s);
 
 	if (!strncmp(s, "/sys/", 5))
-		return len < 128 && strspn(s, NAME_CHARS "/") == len && !strstr(s, "..");
+		return len < 50 && strspn(s, NAME_CHARS "/") == len && !strstr(s, "..");
 	return len && len < 128 && isalnum((unsigned char)*s) && strspn(s, NAME_CHARS) == len &&
 	       strchr(s, '.') && !strstr(s, "..") && s[len - 1] != '.';
 }

@@ -61,7 +61,7 @@ static int check_sysctl(const char *arg, const char *eq, struct wring_err *err)
 	_cleanup_free_ char *key = eq ? strndup(arg, (size_t)(eq - arg)) : NULL;
 
 	if (!eq || !key || !wring_plan_is_sysctl(key))
-		return bad_sysctl(arg, "KEY=VALUE with a key below /proc/sys, as in vm.swappiness=0", err);
+		return bad_sysctl(arg, "KEY=VALUE with a key below /proc/sys, as in vm.swappiness=0, or a path below /sys of at most 49 characters", err);
 	if (!eq[1] || strspn(eq + 1, " \t") == strlen(eq + 1) || strchr("#;", eq[1]) || strstr(eq, " ;") || strlen(eq) > 100 ||
 	    wring_ini_bad_text(eq + 1, strlen(eq + 1)))
 		return bad_sysctl(arg, "a value of one line and at most 99 characters, as in vm.swappiness=0", err);

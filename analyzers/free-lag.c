@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reclaim returns when it has freed objects; their pages come back later, when RCU lets go of them. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "analyzers/stats/order.h"
+#include "analyzers/view.h"
+#include "harness/base/util.h"
+
+#define NAME "free-lag"
+#define LAG_MS 500  /* a grace period is tens of milliseconds (RCU looks for idle CPUs every 3 to 12) */
+#define USUAL 0.75  /* quantile of the lags: one that the host disturbed does not count, nor one that met a grace period near its end */
+#define SHARE 0.9   /* of what came late */
+/* A sampler that was away for longer than this, and for a good part of the lag, says nothing about the kernel. */
+#define GAP_NS (50 * 1000000LL)
+
+/* One act of freeing: memory.reclaim, or a load that let go of what it held. */
+struct act {
+	char subject[256];
+	int64_t t_ns, until_ns;          /* it returned; the next mark */
+	int64_t asked, error;            /* of memory.reclaim; asked 0: a release */
+	int64_t before, at_return, last; /* memory.current */
+	double lag_ms;
+	bool is_measured, has_gap;
+};
+
+struct acts {
+	struct act *rows;
+	size_t n;
+};
+
+/* ---- finding them ---- */
+
+static int64_t next_mark(const struct wring_events *e, size_t i)
+{
+	while (++i < e->n)
+		if (!strcmp(e->rows[i].kind, "mark"))
+			return e->rows[i].t_ns;
+	return INT64_MAX;
+}
+
+static const struct wring_load *load_named(const struct wring_view *v, const char *name)
+{
+	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
+		if (!strcmp(v->scenario->loads[i].name, name))
+			return &v->scenario->loads[i];
+	return NULL;
+}
+
+static bool find_reclaim(const struct wring_event *x, struct act *a)
+{
+	if (strcmp(x->kind, "reclaim") || !wring_text_i64(x->text, "asked_bytes", &a->asked) ||
+	    !wring_text_i64(x->text, "errno", &a->error) || !wring_text_i64(x->text, "before_bytes", &a->before))
+		return false;
+	snprintf(a->subject, sizeof(a->subject), "%s", x->subject);
+	return true;
+}
+
+/* The step says what it releases when it begins, and no more when it is done. */
+static bool find_release(struct wring_view *v, const struct wring_events *e, size_t i, struct act *a)
+{
+	const struct wring_event *x = &e->rows[i];
+	const struct wring_load *l = NULL;
+
+	if (strcmp(x->kind, "step") || strcmp(x->subject, "release") || strncmp(x->text, "done ", 5) || strstr(x->text, "error="))
+		return false;
+	while (i-- && !l)
+		if (!strcmp(e->rows[i].kind, "step") && !strcmp(e->rows[i].subject, "release")) {
+			l = load_named(v, e->rows[i].text);
+			if (!l || wring_view_at(v, "memory", l->group, "current", e->rows[i].t_ns, &a->before))
+				return false;
+			snprintf(a->subject, sizeof(a->subject), "%s", l->group);
+		}
+	return l;
+}
+
+static int find_acts(struct wring_view *v, struct acts *ret, struct wring_err *err)
+{
+	const struct wring_events *e = wring_view_events(v);
+
+	ret->rows = calloc(e->n ? e->n : 1, sizeof(*ret->rows));
+	if (!ret->rows)
+		return wring_err_set(err, -ENOMEM, NAME ": out of memory");
+	for (size_t i = 0; i < e->n; i++) {
+		struct act *a = &ret->rows[ret->n];
+
+		*a = (struct act){ .t_ns = e->rows[i].t_ns };
+		if (!find_reclaim(&e->rows[i], a) && !find_release(v, e, i, a))
+			continue;
+		a->until_ns = next_mark(e, i);
+		ret->n++;
+	}
+	return 0;
+}
+
+/* ---- measuring ---- */
+
+/* Until the mark, which stands behind an RCU barrier, everything that was freed has come back. */
+static void measure(struct wring_view *v, struct act *a)
+{
+	const struct wring_series *s = wring_view_series(v, "memory", a->subject, "current");
+	size_t first = s ? wring_series_find(s, a->t_ns) : 0, end, i;
+	int64_t late, gap = 0;
+
+	if (!s || first >= s->n)
+		return;
+	a->at_return = a->last = s->v[first];
+	for (end = first; end < s->n && s->t_ns[end] <= a->until_ns; end++)
+		a->last = s->v[end] < a->last ? s->v[end] : a->last;
+	late = a->at_return - a->last;
+	if (a->before - a->last < 2 * wring_view_tolerance(v))
+		return; /* next to nothing was freed */
+	a->is_measured = true;
+	if (late < wring_view_tolerance(v))
+		return;
+	for (i = first; i < end && s->v[i] > a->at_return - (int64_t)(SHARE * (double)late); i++)
+		if (i + 1 < end && s->t_ns[i + 1] - s->t_ns[i] > gap)
+			gap = s->t_ns[i + 1] - s->t_ns[i];
+	a->lag_ms = (double)(s->t_ns[i] - a->t_ns) / 1e6;
+	a->has_gap = gap > GAP_NS && (double)gap / 1e6 > a->lag_ms / 4;
+}
+
+static double share_at_return(const struct act *a)
+{
+	return (double)(a->before - a->at_return) / (double)(a->before - a->last);
+}
+
+/* ---- judging ---- */
+
+static void judge_lag(struct wring_view *v, const struct acts *acts, const char *subject, bool is_only)
+{
+	_cleanup_free_ double *lags = calloc(acts->n, sizeof(*lags)), *shares = calloc(acts->n, sizeof(*shares));
+	_cleanup_free_ char *lag = wring_strf("free_lag_ms%s%s", is_only ? "" : ".", is_only ? "" : subject);
+	_cleanup_free_ char *share = wring_strf("free_at_return_pct%s%s", is_only ? "" : ".", is_only ? "" : subject);
+	int64_t limit = wring_view_limit(v, NAME ".lag-ms", LAG_MS), most = 0;
+	size_t n = 0, gaps = 0;
+	double usual, max;
+
+	if (!lags || !shares || !lag || !share)
+		return;
+	for (size_t i = 0; i < acts->n; i++) {
+		const struct act *a = &acts->rows[i];
+
+		if (strcmp(a->subject, subject) || !a->is_measured)
+			continue;
+		if (a->has_gap) {
+			gaps++;
+			continue;
+		}
+		most = a->before - a->last > most ? a->before - a->last : most;
+		shares[n] = share_at_return(a);
+		lags[n++] = a->lag_ms;
+	}
+	if (!n) {
+		wring_finding(v, NAME, "lag", WRING_INCONCLUSIVE, 0, (double)limit, "ms",
+			      gaps ? "%s: the sampler was away while pages came back, %zu time(s)" :
+				     "%s: no reclaim or release that freed anything (%zu)", subject, gaps);
+		return;
+	}
+	usual = wring_quantile(lags, n, USUAL);
+	max = lags[n - 1];
+	wring_metric(v, lag, "ms", usual, "lower", "primary");
+	wring_metric(v, share, "%", 100 * wring_median(shares, n), "higher", "secondary");
+	wring_finding(v, NAME, "lag", usual > (double)limit ? WRING_V_FAIL : WRING_PASS, usual, (double)limit, "ms",
+		      "%s: what was freed late came back after %.3g ms (upper quartile of %zu, longest %.3g ms, at most %lld bytes freed at "
+		      "once); %zu more not judged because the sampler was away", subject, usual, n, max, (long long)most, gaps);
+}
+
+/* pgsteal over the act: from the last sample before it to the first behind it. */
+static bool stolen_bytes(struct wring_view *v, const struct act *a, int64_t *ret)
+{
+	const struct wring_series *s = wring_view_series(v, "memory.stat", a->subject, "pgsteal");
+	const struct wring_events *e = wring_view_events(v);
+	int64_t began = INT64_MIN;
+	size_t from, to;
+
+	for (size_t i = 0; i < e->n && e->rows[i].t_ns < a->t_ns; i++)
+		if (!strcmp(e->rows[i].kind, "step") && !strcmp(e->rows[i].subject, "reclaim"))
+			began = e->rows[i].t_ns;
+	from = s ? wring_series_find(s, began) : 0;
+	to = s ? wring_series_find(s, a->t_ns) : 0;
+	if (!s || !from || to >= s->n)
+		return false;
+	*ret = (s->v[to] - s->v[from - 1]) * v->page_size;
+	return true;
+}
+
+/* EAGAIN means that less was reclaimed than asked. Since 6.4 or so slab pages are not counted for a memcg
+ * (flush_reclaim_state() in mm/vmscan.c), so that a cgroup of slab alone always says so. */
+static void judge_eagain(struct wring_view *v, const struct acts *acts)
+{
+	size_t n = 0, lru_only = 0;
+
+	for (size_t i = 0; i < acts->n; i++) {
+		const struct act *a = &acts->rows[i];
+		int64_t stolen;
+
+		if (!a->asked)
+			continue;
+		n++;
+		if (a->error != EAGAIN || !stolen_bytes(v, a, &stolen))
+			continue;
+		if (stolen >= a->asked) {
+			wring_finding(v, NAME, "eagain", WRING_V_FAIL, (double)stolen, (double)a->asked, "bytes",
+				      "memory.reclaim of %s said EAGAIN although it took %lld bytes from the LRU lists, and %lld were asked for",
+				      a->subject, (long long)stolen, (long long)a->asked);
+			return;
+		}
+		lru_only += a->before - a->last >= a->asked;
+	}
+	if (lru_only)
+		wring_finding(v, NAME, "lru-only", WRING_KNOWN, (double)lru_only, (double)n, "reclaims",
+			      "memory.reclaim said EAGAIN %zu time(s) after it freed what was asked: slab pages do not count as reclaimed "
+			      "(flush_reclaim_state() in mm/vmscan.c, since about 6.4)", lru_only);
+	else if (n)
+		wring_finding(v, NAME, "eagain", WRING_PASS, 0, 0, "reclaims", "no memory.reclaim of %zu said EAGAIN after it took what was asked", n);
+}
+
+static bool is_first(const struct acts *acts, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(acts->rows[k].subject, acts->rows[i].subject))
+			return false;
+	return true;
+}
+
+static int judge(struct wring_view *v, struct wring_err *err)
+{
+	struct acts acts = { 0 };
+	size_t subjects = 0;
+	int r = find_acts(v, &acts, err);
+
+	for (size_t i = 0; i < acts.n; i++) {
+		measure(v, &acts.rows[i]);
+		subjects += is_first(&acts, i);
+	}
+	for (size_t i = 0; i < acts.n; i++)
+		if (is_first(&acts, i))
+			judge_lag(v, &acts, acts.rows[i].subject, subjects == 1);
+	if (acts.n)
+		judge_eagain(v, &acts);
+	else if (!r)
+		wring_finding(v, NAME, "lag", WRING_INCONCLUSIVE, 0, 0, "ms", "the run neither reclaimed nor released anything");
+	free(acts.rows);
+	return r;
+}
+
+static const struct wring_detector free_lag = {
+	.name = NAME,
+	.summary = "time from the return of reclaim to the pages really free",
+	.doc =
+	"For each memory.reclaim and each step release: from its return to the moment 90 % of what\n"
+	"came later than that had left memory.current, which ends at the next mark, behind an RCU\n"
+	"barrier. Judged is the upper quartile over the acts in a cgroup, against lag-ms (500): a grace\n"
+	"period is tens of milliseconds, whatever the emulation. The sampler is the witness that\n"
+	"the CPUs ran: an act during which it was away for 50 ms and a quarter of the lag is not\n"
+	"judged. Class eagain: memory.reclaim said EAGAIN although the LRU lists alone (pgsteal)\n"
+	"gave what was asked. Class lru-only, known: it freed as much, but as slab, which newer\n"
+	"kernels do not count. The memory is promised to whoever reclaims next: while it waits for\n"
+	"RCU, that one finds nothing and kills (thread 2020, 1b-1d).",
+	.limits = "lag-ms",
+	.controls =
+	"fires: rcu-free-lag with rcutree.jiffies_till_first_fqs raised at run time;\n"
+	"silent: rcu-free-lag on a stock kernel",
+	.judge = judge,
+};
+WRING_REGISTER_DETECTOR(free_lag);
