@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sock-tcp: TCP connections over loopback that nobody reads from. The trap: how much fits depends on how segments
  * arrive, so a connection is tried out before the start; and net.ipv4.tcp_mem bounds all of them together. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +9,7 @@
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
 #include "workloads/load/common.h"
+#include "workloads/load/net.h"
 
 #define TRIALS 4
 #define CHUNK 16384
@@ -19,8 +18,6 @@
 struct sock_tcp {
 	uint64_t buffer; /* parameter */
 	struct wring_slots slots;
-	int listener;
-	struct sockaddr_in address;
 	char text[CHUNK];
 };
 
@@ -29,30 +26,10 @@ static const struct wring_param params[] = {
 	  .help = "SO_SNDBUF and SO_RCVBUF, which the kernel doubles; without privilege at most net.core.wmem_max and rmem_max" },
 	{ 0 } };
 
-static int set_buffers(const struct sock_tcp *s, int fd)
-{
-	int v = (int)s->buffer;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &v, sizeof(v)) && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)))
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &v, sizeof(v)) && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &v, sizeof(v)))
-		return -errno;
-	return 0;
-}
-
-/* A reset instead of a farewell, so that no TIME-WAIT socket is left. */
-static int close_pair(uint64_t fds)
-{
-	struct linger now = { .l_onoff = 1 };
-	int a = (int)(fds >> 32), b = (int)(uint32_t)fds;
-
-	setsockopt(a, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	setsockopt(b, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	return close(a) | close(b) ? -errno : 0;
-}
+static int close_pair(uint64_t fds) { return wring_tcp_close((int)(fds >> 32), (int)(uint32_t)fds); }
 
 /* Until nothing more fits for 20 ms. */
-static int fill(const struct sock_tcp *s, int fd)
+static int fill(struct wring_wctx *c, const struct sock_tcp *s, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
@@ -60,43 +37,35 @@ static int fill(const struct sock_tcp *s, int fd)
 		if (send(fd, s->text, sizeof(s->text), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			continue;
 		if (errno != EAGAIN)
-			return -errno;
-		if (poll(&p, 1, 20) <= 0)
+			return wring_failed(c, "send", errno);
+		if (wring_should_stop(c) || poll(&p, 1, 20) <= 0)
 			return 0;
 	}
 }
 
-static int connect_pair(const struct sock_tcp *s, uint64_t *ret)
+static int connect_pair(struct wring_wctx *c, const struct sock_tcp *s, uint64_t *ret)
 {
-	_cleanup_close_ int a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), b = -1;
-	int r;
+	int fds[2], r = wring_tcp_pair(c, s->buffer, 0, fds);
 
-	if (a < 0)
-		return -errno;
-	r = set_buffers(s, a);
 	if (r)
 		return r;
-	if (connect(a, (const struct sockaddr *)&s->address, sizeof(s->address)))
-		return -errno;
-	b = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (b < 0)
-		return -errno;
-	r = fill(s, a);
+	r = fill(c, s, fds[0]);
 	if (!r)
-		r = fill(s, b);
+		r = fill(c, s, fds[1]);
 	if (r)
-		return r;
-	*ret = (uint64_t)WRING_TAKE_FD(a) << 32 | (uint32_t)WRING_TAKE_FD(b);
-	return 0;
+		wring_tcp_close(fds[0], fds[1]);
+	else
+		*ret = (uint64_t)fds[0] << 32 | (uint32_t)fds[1];
+	return r;
 }
 
-static int measure(const struct sock_tcp *s, uint64_t *ret_bytes)
+static int measure(struct wring_wctx *c, const struct sock_tcp *s, uint64_t *ret_bytes)
 {
 	uint64_t sum = 0, fds[TRIALS], a, b, drops;
 	int n, r = 0;
 
 	for (n = 0; n < TRIALS && !r; n += !r)
-		r = connect_pair(s, &fds[n]);
+		r = connect_pair(c, s, &fds[n]);
 	usleep(SETTLE_US);
 	for (int i = 0; i < n; i++) {
 		if (!r)
@@ -110,36 +79,16 @@ static int measure(const struct sock_tcp *s, uint64_t *ret_bytes)
 	return r;
 }
 
-static int listen_here(struct sock_tcp *s)
-{
-	socklen_t size = sizeof(s->address);
-	int r;
-
-	s->address.sin_family = AF_INET;
-	s->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->listener < 0)
-		return -errno;
-	r = set_buffers(s, s->listener);
-	if (r)
-		return r;
-	return bind(s->listener, (struct sockaddr *)&s->address, size) || listen(s->listener, 16) ||
-	       getsockname(s->listener, (struct sockaddr *)&s->address, &size) ? -errno : 0;
-}
-
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
 	struct sock_tcp *s = wring_wdata(c);
 	uint64_t buffers = 0;
 	int r = wring_raise_nofile(err);
 
-	s->listener = -1;
 	if (r || (r = wring_loopback_up(err)))
 		return wring_err_prefix(err, "sock-tcp"), r;
 	memset(s->text, 't', sizeof(s->text));
-	r = listen_here(s);
-	if (!r)
-		r = measure(s, &buffers);
+	r = measure(c, s, &buffers);
 	if (r)
 		return wring_err_set(err, r, "sock-tcp: a connection to measure: %s", strerror(-r));
 	wring_object(c, buffers + 2 * (wring_slab_charge("TCP", 2304) + wring_slab_charge("sock_inode_cache", 832) + wring_fd_charge(true)),
@@ -152,7 +101,7 @@ static int make(struct wring_wctx *c, uint64_t object)
 	struct sock_tcp *s = wring_wdata(c);
 	uint64_t *slot = wring_slot(&s->slots, object);
 
-	return slot ? connect_pair(s, slot) : -ENOMEM;
+	return slot ? connect_pair(c, s, slot) : -ENOMEM;
 }
 
 static int drop(struct wring_wctx *c, uint64_t object)
@@ -166,8 +115,6 @@ static void teardown(struct wring_wctx *c)
 {
 	struct sock_tcp *s = wring_wdata(c);
 
-	if (s->listener >= 0)
-		close(s->listener);
 	wring_slots_done(&s->slots);
 }
 

@@ -10,6 +10,7 @@
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
 #include "workloads/load/common.h"
+#include "workloads/load/net.h"
 
 #define PATIENCE 1000 /* datagrams that change nothing */
 
@@ -27,26 +28,24 @@ static const struct wring_param params[] = {
 	  .help = "SO_RCVBUF, which the kernel doubles; without privilege at most net.core.rmem_max" },
 	{ 0 } };
 
-static int open_receiver(const struct sock_udp *s, struct sockaddr_in *address)
+static int open_receiver(struct wring_wctx *c, const struct sock_udp *s, struct sockaddr_in *address)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), v = (int)s->buffer;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
 	socklen_t size = sizeof(*address);
-	int r;
 
 	if (fd < 0)
-		return -errno;
+		return wring_failed(c, "socket", errno);
 	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	if ((setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &v, sizeof(v)) && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &v, sizeof(v))) ||
-	    bind(fd, (struct sockaddr *)address, size) || getsockname(fd, (struct sockaddr *)address, &size)) {
-		r = -errno;
+	r = wring_socket_buffers(c, fd, s->buffer);
+	if (!r && (bind(fd, (struct sockaddr *)address, size) || getsockname(fd, (struct sockaddr *)address, &size)))
+		r = wring_failed(c, "bind", errno);
+	if (r)
 		close(fd);
-		return r;
-	}
-	return fd;
+	return r ? r : fd;
 }
 
 /* Until a datagram is dropped. */
-static int fill(const struct sock_udp *s, int fd, const struct sockaddr_in *address)
+static int fill(struct wring_wctx *c, const struct sock_udp *s, int fd, const struct sockaddr_in *address)
 {
 	uint64_t before = 0, now, drops = 0;
 
@@ -54,7 +53,7 @@ static int fill(const struct sock_udp *s, int fd, const struct sockaddr_in *addr
 		int r;
 
 		if (sendto(s->sender, s->text, s->message, MSG_NOSIGNAL, (const struct sockaddr *)address, sizeof(*address)) < 0)
-			return -errno;
+			return wring_failed(c, "sendto", errno);
 		r = wring_socket_memory(fd, &now, &drops);
 		if (r)
 			return r;
@@ -67,14 +66,14 @@ static int fill(const struct sock_udp *s, int fd, const struct sockaddr_in *addr
 	return 0;
 }
 
-static int make_receiver(const struct sock_udp *s, int *ret)
+static int make_receiver(struct wring_wctx *c, const struct sock_udp *s, int *ret)
 {
 	struct sockaddr_in address;
-	int fd = open_receiver(s, &address), r;
+	int fd = open_receiver(c, s, &address), r;
 
 	if (fd < 0)
 		return fd;
-	r = fill(s, fd, &address);
+	r = fill(c, s, fd, &address);
 	if (r)
 		close(fd);
 	else
@@ -95,7 +94,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	if (!s->text)
 		return wring_err_set(err, -ENOMEM, "sock-udp: a datagram");
 	s->sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	r = s->sender < 0 ? -errno : make_receiver(s, &fd);
+	r = s->sender < 0 ? -errno : make_receiver(c, s, &fd);
 	if (!r)
 		r = wring_socket_memory(fd, &bytes, &drops);
 	if (fd >= 0)
@@ -114,7 +113,7 @@ static int make(struct wring_wctx *c, uint64_t object)
 
 	if (!slot)
 		return -ENOMEM;
-	r = make_receiver(s, &fd);
+	r = make_receiver(c, s, &fd);
 	if (!r)
 		*slot = (uint64_t)fd;
 	return r;

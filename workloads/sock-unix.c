@@ -28,23 +28,23 @@ static const struct wring_param params[] = {
 	  .help = "bytes in a message; with its 320 bytes of overhead the default fills a kmalloc of 4 KB" },
 	{ 0 } };
 
-static int send_all(const struct sock_unix *s, int fd, uint64_t *n)
+static int send_all(struct wring_wctx *c, const struct sock_unix *s, int fd, uint64_t *n)
 {
 	while (send(fd, s->text, s->message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		(*n)++;
-	return errno == EAGAIN ? 0 : -errno;
+	return errno == EAGAIN ? 0 : wring_failed(c, "send", errno);
 }
 
-static int make_pair(const struct sock_unix *s, int fds[2], uint64_t *ret_messages)
+static int make_pair(struct wring_wctx *c, const struct sock_unix *s, int fds[2], uint64_t *ret_messages)
 {
 	int r;
 
 	*ret_messages = 0;
 	if (socketpair(AF_UNIX, (s->kind == KIND_DGRAM ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0, fds))
-		return -errno;
-	r = send_all(s, fds[0], ret_messages);
+		return wring_failed(c, "socketpair", errno);
+	r = send_all(c, s, fds[0], ret_messages);
 	if (!r)
-		r = send_all(s, fds[1], ret_messages);
+		r = send_all(c, s, fds[1], ret_messages);
 	if (r) {
 		close(fds[0]);
 		close(fds[1]);
@@ -64,7 +64,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	if (!s->text)
 		return wring_err_set(err, -ENOMEM, "sock-unix: a message");
 	memset(s->text, 'u', s->message);
-	r = make_pair(s, fds, &messages);
+	r = make_pair(c, s, fds, &messages);
 	if (r)
 		return wring_err_set(err, r, "sock-unix: a pair to measure: %s", strerror(-r));
 	close(fds[0]);
@@ -83,7 +83,7 @@ static int make(struct wring_wctx *c, uint64_t object)
 
 	if (!slot)
 		return -ENOMEM;
-	r = make_pair(s, fds, &messages);
+	r = make_pair(c, s, fds, &messages);
 	if (!r)
 		*slot = (uint64_t)fds[0] << 32 | (uint32_t)fds[1];
 	return r;

@@ -52,6 +52,8 @@ void wring_ops(struct wring_wctx *c, uint64_t n);
 int wring_failed(struct wring_wctx *c, const char *call, int error);
 /* One operation took so long. The runner times make() by itself; a workload with `run` says what it wants to be known. */
 void wring_latency(struct wring_wctx *c, int64_t ns);
+/* So many did, at once. */
+void wring_latencies(struct wring_wctx *c, int64_t ns, uint64_t n);
 /* Payload that arrived where it was meant to (goodput), and units that were lost on the way. */
 void wring_moved(struct wring_wctx *c, uint64_t bytes);
 void wring_dropped(struct wring_wctx *c, uint64_t n);

@@ -3,16 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sock_diag.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "harness/api/loadproto.h"
 #include "harness/base/units.h"
 #include "harness/base/util.h"
 
@@ -113,31 +111,48 @@ uint64_t wring_random(uint64_t *state)
 	return *state;
 }
 
-int wring_loopback_up(struct wring_err *err)
+int64_t wring_due(uint64_t n, uint64_t rate)
 {
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = { .ifr_name = "lo" };
-
-	if (fd < 0)
-		return wring_err_set(err, -errno, "a socket: %s", strerror(errno));
-	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
-		return wring_err_set(err, -errno, "the loopback interface: %s", strerror(errno));
-	if (ifr.ifr_flags & IFF_UP)
-		return 0;
-	ifr.ifr_flags |= IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
-		return wring_err_set(err, -errno, "bringing the loopback interface up: %s", strerror(errno));
-	return 0;
+	return (int64_t)(n / rate * WRING_NSEC_PER_SEC + n % rate * WRING_NSEC_PER_SEC / rate);
 }
 
-int wring_socket_memory(int fd, uint64_t *ret_bytes, uint64_t *ret_drops)
+void wring_undone(struct wring_wctx *c, int64_t start_ns, uint64_t rate, uint64_t first, uint64_t step, int64_t end_ns)
 {
-	uint32_t info[SK_MEMINFO_VARS] = { 0 };
-	socklen_t size = sizeof(info);
+	int64_t now = wring_now_ns(), until = now < end_ns ? now : end_ns, wait;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size))
-		return -errno;
-	*ret_bytes = (uint64_t)info[SK_MEMINFO_RMEM_ALLOC] + info[SK_MEMINFO_WMEM_QUEUED] + info[SK_MEMINFO_FWD_ALLOC];
-	*ret_drops = info[SK_MEMINFO_DROPS];
-	return 0;
+	while ((wait = now - start_ns - wring_due(first, rate)) > now - until) {
+		uint64_t n = 1, more = 1;
+
+		/* There may be millions, and the process is to end: those behind that fall into the same bucket, in leaps. */
+		while (more) {
+			int64_t next = now - start_ns - wring_due(first + (n + more - 1) * step, rate);
+
+			if (next > now - until && wring_latency_bucket((uint64_t)next) == wring_latency_bucket((uint64_t)wait)) {
+				n += more;
+				more *= 2;
+			} else {
+				more /= 2;
+			}
+		}
+		wring_latencies(c, wait, n);
+		wring_dropped(c, n);
+		first += n * step;
+	}
+}
+
+bool wring_sleep_until(struct wring_wctx *c, int64_t ns)
+{
+	while (!wring_should_stop(c)) {
+		int64_t now = wring_now_ns(), until = now + 20 * WRING_NSEC_PER_MSEC;
+		struct timespec ts;
+
+		if (now >= ns)
+			return true;
+		if (until > ns)
+			until = ns;
+		ts.tv_sec = until / WRING_NSEC_PER_SEC;
+		ts.tv_nsec = until % WRING_NSEC_PER_SEC;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+	}
+	return false;
 }

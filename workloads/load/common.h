@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "harness/api/workload.h"
 #include "harness/base/err.h"
 
 /* Values of the objects that live, oldest..next-1, in a ring that grows. Zeroed is empty. */
@@ -32,7 +33,11 @@ uint64_t wring_pmd_size(void);
 uint64_t wring_number_at(const char *path, uint64_t fallback);
 /* xorshift; the state must not be 0. */
 uint64_t wring_random(uint64_t *state);
-/* The loopback interface must be up: brings it up, for which it takes root. */
-int wring_loopback_up(struct wring_err *err);
-/* What a socket's buffers are charged with, whole pages; and datagrams it had no room for. 0 or -errno. */
-int wring_socket_memory(int fd, uint64_t *ret_bytes, uint64_t *ret_drops);
+
+/* An open schedule of so many operations a second: when, after its start, operation n is due, without adding up roundings. */
+int64_t wring_due(uint64_t n, uint64_t rate);
+/* The end of such a schedule: operations first, first + step, ... that were due before now and before end_ns and are not done are
+ * dropped, and each has a latency of as long as it waited; without them the worst would be missing. */
+void wring_undone(struct wring_wctx *c, int64_t start_ns, uint64_t rate, uint64_t first, uint64_t step, int64_t end_ns);
+/* Sleeps until then (CLOCK_MONOTONIC). False: the harness wants the run to end, which it notices within 20 ms. */
+bool wring_sleep_until(struct wring_wctx *c, int64_t ns);

@@ -40,14 +40,16 @@ int wring_failed(struct wring_wctx *c, const char *call, int error)
 	return -error;
 }
 
-void wring_latency(struct wring_wctx *c, int64_t ns)
+void wring_latencies(struct wring_wctx *c, int64_t ns, uint64_t n)
 {
 	uint64_t v = ns > 0 ? (uint64_t)ns : 0;
 
-	ADD(latency[wring_latency_bucket(v)], 1);
+	ADD(latency[wring_latency_bucket(v)], (uint32_t)n);
 	if (v > c->page->latency_max_ns)
 		__atomic_store_n(&c->page->latency_max_ns, v, __ATOMIC_RELAXED);
 }
+
+void wring_latency(struct wring_wctx *c, int64_t ns) { wring_latencies(c, ns, 1); }
 
 void wring_moved(struct wring_wctx *c, uint64_t bytes) { ADD(moved_bytes, bytes); }
 void wring_dropped(struct wring_wctx *c, uint64_t n) { ADD(dropped, n); }
