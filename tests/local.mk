@@ -68,6 +68,10 @@ check_PROGRAMS += tests/e2e/mkdb
 tests_e2e_mkdb_SOURCES = tests/e2e/mkdb.c $(harness_base_sources) $(store_sources)
 nodist_tests_e2e_mkdb_SOURCES = $(store_built)
 tests_e2e_mkdb_LDADD = $(store_libs) $(base_libs)
+# A load without an agent.
+check_PROGRAMS += tests/e2e/loadrun
+tests_e2e_loadrun_SOURCES = tests/e2e/loadrun.c harness/api/loadproto.h $(harness_base_sources)
+tests_e2e_loadrun_LDADD = $(base_libs)
 check-bats: $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) tests/e2e/mkdb
 	WRING_BUILD='$(abs_top_builddir)' bats $(srcdir)/tests/meta $(srcdir)/tests/e2e/contract.bats $(srcdir)/tests/e2e/badinput.bats
 # Everything, kernel 6.1 and the slow ones too; ./runtests keeps a build folder of its own.
