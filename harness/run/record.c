@@ -16,8 +16,9 @@
 struct wring_record_source {
 	int64_t *prev;
 	size_t n;
-	char *subject;
-	bool is_memory;      /* sampler `memory`: its first key is current, shown as progress */
+	char *sampler, *subject;
+	struct { struct wring_gauge *gauge; size_t at; } shown[2]; /* what the progress displays, and which key it is */
+	size_t n_shown;
 };
 
 int wring_recorder_init(struct wring_recorder *r, struct wring_store *store, const struct wring_run_options *o,
@@ -33,6 +34,7 @@ static void forget_sources(struct wring_recorder *r)
 {
 	for (size_t i = 0; i < r->n_sources; i++) {
 		free(r->sources[i].prev);
+		free(r->sources[i].sampler);
 		free(r->sources[i].subject);
 	}
 	free(r->sources);
@@ -62,6 +64,7 @@ int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *
 	r->len = 0;
 	r->last_record_ns = wring_now_ns();
 	r->t_ns = 0;
+	wring_progress_boot(r->progress, strcmp(m->where, "vm") ? "the agent starts" : "the guest boots");
 	return wring_store_commit(r->store, err);
 }
 
@@ -186,10 +189,25 @@ static int on_source(struct wring_recorder *r, struct wring_rbuf *b, struct wrin
 		r->n_sources = id + 1;
 	}
 	s = &r->sources[id];
+	free(s->sampler);
 	free(s->subject);
-	s->subject = strdup(subject);
-	s->is_memory = !strcmp(sampler, "memory");
-	return wring_store_source(r->store, r->run, (int64_t)id, sampler, subject, path, err);
+	s->sampler = WRING_TAKE_PTR(sampler);
+	s->subject = WRING_TAKE_PTR(subject);
+	s->n_shown = 0;
+	return wring_store_source(r->store, r->run, (int64_t)id, s->sampler, s->subject, path, err);
+}
+
+static void show_keys(struct wring_recorder *r, struct wring_record_source *s, const struct wring_key *keys, size_t n)
+{
+	s->n_shown = 0;
+	for (size_t i = 0; i < n && s->n_shown < WRING_ARRAY_SIZE(s->shown); i++) {
+		struct wring_gauge *g = wring_progress_watch(r->progress, s->sampler, s->subject, keys[i].name);
+
+		if (g) {
+			s->shown[s->n_shown].gauge = g;
+			s->shown[s->n_shown++].at = i;
+		}
+	}
 }
 
 static int on_keys(struct wring_recorder *r, struct wring_rbuf *b, struct wring_err *err)
@@ -213,6 +231,8 @@ static int on_keys(struct wring_recorder *r, struct wring_rbuf *b, struct wring_
 		if (b->bad || !keys[i].name || !keys[i].unit)
 			x = wring_err_set(err, -EBADMSG, "record stream: a key list is cut short");
 	}
+	if (!x && r->sources[id].sampler)
+		show_keys(r, &r->sources[id], keys, n);
 	if (!x)
 		x = wring_store_keys(r->store, r->run, (int64_t)id, keys, n, err);
 	for (uint64_t i = 0; keys && i < n; i++) {
@@ -236,8 +256,8 @@ static int on_sample(struct wring_recorder *r, struct wring_rbuf *b, struct wrin
 	if (b->bad)
 		return wring_err_set(err, -EBADMSG, "record stream: a sample is cut short");
 	r->t_ns = (int64_t)t;
-	if (s->is_memory && n)
-		wring_progress_memory(r->progress, s->subject, s->prev[0]);
+	for (size_t i = 0; i < s->n_shown; i++)
+		wring_gauge_set(s->shown[i].gauge, s->prev[s->shown[i].at], (int64_t)t);
 	return wring_store_sample(r->store, r->run, (int64_t)id, (int64_t)t, (int64_t)duration, s->prev, n, err);
 }
 
@@ -255,10 +275,7 @@ static int on_event(struct wring_recorder *r, struct wring_rbuf *b, struct wring
 		snprintf(r->error, sizeof(r->error), "%s", text);
 	if (!strcmp(kind, "guest") && !strcmp(subject, "hang"))
 		snprintf(r->stuck, sizeof(r->stuck), "%.*s", (int)strcspn(text, ";\n"), text);
-	if (!strcmp(kind, "phase") && !strcmp(text, "begin"))
-		wring_progress_phase(r->progress, subject);
-	if (!strcmp(kind, "limit"))
-		wring_progress_limit(r->progress, subject, text);
+	wring_progress_event(r->progress, kind, subject, text);
 	if (r->options->verbose && strcmp(kind, "lost"))
 		wring_progress_line(r->progress, "%12.3f %s %s %s", (double)r->t_ns / 1e9, kind, subject, text);
 	return r->run ? wring_store_event(r->store, r->run, r->t_ns, kind, subject, text, err) : 0;
@@ -343,7 +360,7 @@ int wring_recorder_tick(struct wring_recorder *r, struct wring_err *err)
 {
 	int64_t now = wring_now_ns();
 
-	wring_progress_tick(r->progress);
+	wring_progress_tick(r->progress, r->last_record_ns);
 	if (now - r->last_commit_ns < COMMIT_NS)
 		return 0;
 	r->last_commit_ns = now;

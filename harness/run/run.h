@@ -53,6 +53,11 @@ int wring_place_find(const struct wring_run_options *o, struct wring_place *ret,
 void wring_place_done(struct wring_place *p);
 /* Memory and CPUs that make sense, limits that can be hit, files to carry that are there; called before anything is started. */
 int wring_place_check(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, struct wring_err *err);
+/* Is every node of the list ("0", "0-1,3") among those that are there? */
+bool wring_nodes_exist(const char *list, const char *there);
+/* The list of this host's nodes, "0-1"; on the heap. */
+char *wring_host_nodes(void);
+uint64_t wring_host_memory(void);
 /* Path of wring-agent or wring-load: beside this program, or installed. On the heap, or NULL with err set. */
 char *wring_program(const char *name, struct wring_err *err);
 /* Default kernel path on the heap, or NULL. */
@@ -118,14 +123,19 @@ char *wring_plan_text(const struct wring_run_options *o, const struct wring_scen
 /* Every cgroup, file write, process and QEMU it would make. */
 int wring_dry_run(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, FILE *out, struct wring_err *err);
 
-/* ---- progress.c ---- */
+/* ---- progress.c ---- what a person sees while it runs */
 struct wring_progress;
+struct wring_gauge; /* a number on display; lives until the next scenario begins */
 struct wring_progress *wring_progress_new(const struct wring_run_options *o, size_t n_scenarios);
 void wring_progress_free(struct wring_progress *p);
 void wring_progress_line(struct wring_progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* what: "the guest boots", shown until the first scenario begins. */
+void wring_progress_boot(struct wring_progress *p, const char *what);
 void wring_progress_begin(struct wring_progress *p, const struct wring_scenario *s);
-void wring_progress_phase(struct wring_progress *p, const char *phase);
-void wring_progress_limit(struct wring_progress *p, const char *subject, const char *text);
-void wring_progress_memory(struct wring_progress *p, const char *subject, int64_t bytes);
+void wring_progress_event(struct wring_progress *p, const char *kind, const char *subject, const char *text);
+/* NULL: this key is not shown. */
+struct wring_gauge *wring_progress_watch(struct wring_progress *p, const char *sampler, const char *subject, const char *key);
+void wring_gauge_set(struct wring_gauge *g, int64_t value, int64_t t_ns);
 void wring_progress_end(struct wring_progress *p, const char *outcome, const char *reason);
-void wring_progress_tick(struct wring_progress *p);
+/* heard_ns: host time of the last record. Draws when it is time to. */
+void wring_progress_tick(struct wring_progress *p, int64_t heard_ns);
