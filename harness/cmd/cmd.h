@@ -14,6 +14,9 @@ struct wring_cmd {
 extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wring_cmd_show, wring_cmd_export, wring_cmd_doctor,
 	wring_cmd_kconfig, wring_cmd_load;
 
+/* The options of run: load takes them too, and hands them on. */
+extern const struct argp_option wring_run_option_table[];
+
 /* Prints "wring: MESSAGE" and returns the code. */
 int wring_complain(const struct wring_err *err, int code);
 int wring_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -7,48 +7,77 @@
 #include <sys/mman.h>
 
 #include "analyzers/report/report.h"
+#include "harness/agent/cgroup.h"
 #include "harness/api/workload.h"
 #include "harness/base/units.h"
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
+#include "harness/run/run.h"
+#include "workloads/load/context.h"
 
-enum { O_HIGH = 256, O_MAX, O_LOW, O_MIN, O_SWAP_MAX, O_NODES, O_MEM_NODES, O_DURATION, O_PROCS, O_THREADS, O_GROUPS, O_FS, O_LIST, O_RUN };
+enum { O_HIGH = 1000, O_MAX, O_LOW, O_MIN, O_SWAP_MAX, O_NODES, O_MEM_NODES, O_MEM_POLICY, O_DURATION, O_PROCS, O_THREADS, O_GROUPS,
+       O_FS, O_OOM_OK, O_GUEST_NODES, O_LIST };
 
-/* The options that are handed to run as they are. */
-#define RUN_OPTION(name, arg) { name, O_RUN, arg, 0, "as in wring run", 1 }
-static const struct argp_option options[] = {
+/* Behind these in the table are those of run. */
+static const struct argp_option own_options[] = {
 	{ "high", O_HIGH, "SIZE", 0, "memory.high of each cgroup", 0 },
 	{ "max", O_MAX, "SIZE", 0, "memory.max of each cgroup", 0 },
 	{ "low", O_LOW, "SIZE", 0, "memory.low of each cgroup", 0 },
 	{ "min", O_MIN, "SIZE", 0, "memory.min of each cgroup", 0 },
 	{ "swap-max", O_SWAP_MAX, "SIZE", 0, "memory.swap.max of each cgroup", 0 },
 	{ "nodes", O_NODES, "LIST", 0, "run on the CPUs of these NUMA nodes, as in 0-1", 0 },
-	{ "mem-nodes", O_MEM_NODES, "LIST", 0, "take memory from these NUMA nodes only", 0 },
+	{ "mem-nodes", O_MEM_NODES, "LIST", 0, "take memory from these NUMA nodes", 0 },
+	{ "mem-policy", O_MEM_POLICY, "bind|interleave|preferred", 0, "how --mem-nodes is meant (default bind)", 0 },
 	{ "duration", O_DURATION, "DUR", 0, "churn so long once it has filled (default 10s)", 0 },
 	{ "procs", O_PROCS, "N", 0, "processes in each cgroup (default 1)", 0 },
 	{ "threads", O_THREADS, "N", 0, "threads in each process (default 1)", 0 },
 	{ "groups", O_GROUPS, "N", 0, "cgroups side by side, each with the limits (default 1)", 0 },
 	{ "fs", O_FS, "ext4|xfs|tmpfs", 0, "filesystem it works on (default ext4)", 0 },
+	{ "oom-ok", O_OOM_OK, NULL, 0, "a footprint that cannot fit, so that the OOM killer must come, is meant", 0 },
 	{ "list", O_LIST, NULL, 0, "the workloads there are", 0 },
-	RUN_OPTION("db", "FILE"), RUN_OPTION("where", "auto|host|vm"), RUN_OPTION("kernel", "PATH"), RUN_OPTION("append", "CMDLINE"),
-	RUN_OPTION("cpus", "N"), RUN_OPTION("memory", "SIZE"), RUN_OPTION("accel", "auto|kvm|tcg"), RUN_OPTION("sysctl", "KEY=VALUE"),
-	RUN_OPTION("seed", "N"), RUN_OPTION("label", "TEXT"), RUN_OPTION("json", "FILE"), RUN_OPTION("dry-run", NULL),
-	RUN_OPTION("quiet", NULL), RUN_OPTION("verbose", NULL),
-	WRING_HELP_OPTION, { 0 } };
+	{ "guest-nodes", O_GUEST_NODES, "N", 0, "NUMA nodes of the guest (default 2)", 1 },
+	{ 0 } };
+/* --nodes is --guest-nodes here, and the scenario that load writes has no parameters to set. */
+static const char *const not_of_run[] = { "nodes", "set", "help" };
+
+static struct argp_option options[64];
 
 struct args {
-	const char *workload, *files[5], *nodes, *mem_nodes, *fs;
+	const char *workload, *files[5], *nodes, *mem_nodes, *mem_policy, *fs, *db, *where;
 	char *params[32];
 	size_t n_params;
 	int64_t duration_ns;
-	uint64_t procs, threads, groups;
-	bool list;
-	char *run[64];
+	uint64_t procs, threads, groups, guest_nodes, guest_cpus, guest_memory;
+	bool list, oom_ok, quiet, dry_run, has_guest_option;
+	char *run[64]; /* on the heap */
 	int n_run;
 	struct wring_err err;
 };
 
 static const char *const file_names[] = { "memory.high", "memory.max", "memory.low", "memory.min", "memory.swap.max" };
+
+static bool is_of_run(const struct argp_option *o)
+{
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(not_of_run); i++)
+		if (!strcmp(o->name, not_of_run[i]))
+			return false;
+	return true;
+}
+
+/* What run learns to do, load can do too. */
+static void make_options(void)
+{
+	size_t n = 0;
+
+	for (const struct argp_option *o = own_options; o->name; o++)
+		options[n++] = *o;
+	for (const struct argp_option *o = wring_run_option_table; o->name && n < WRING_ARRAY_SIZE(options) - 2; o++)
+		if (is_of_run(o)) {
+			options[n] = *o;
+			options[n++].group = 1;
+		}
+	options[n] = (struct argp_option)WRING_HELP_OPTION;
+}
 
 static int parse_size_option(struct args *a, int key, const char *arg)
 {
@@ -68,8 +97,57 @@ static void add_param(struct args *a, char *arg)
 		a->params[a->n_params++] = arg;
 }
 
+static int choice(struct args *a, const char *option, const char *arg, const char *const *accepted, const char **ret)
+{
+	for (size_t i = 0; i < 3; i++)
+		if (!strcmp(arg, accepted[i]))
+			return *ret = accepted[i], 0;
+	return wring_err_set(&a->err, -EINVAL, "load: --%s=%s: one of %s, %s, %s is accepted", option, arg, accepted[0], accepted[1], accepted[2]);
+}
+
+/* An option of run: noted where load must know it, and handed on. */
+static int hand_on(struct args *a, const char *name, const char *arg)
+{
+	static const char *const of_guest[] = { "kernel", "append", "cpus", "memory", "accel", "nodes" };
+
+	if (a->n_run == (int)WRING_ARRAY_SIZE(a->run))
+		return wring_err_set(&a->err, -E2BIG, "load: more than %zu options", WRING_ARRAY_SIZE(a->run));
+	a->run[a->n_run] = arg ? wring_strf("--%s=%s", name, arg) : wring_strf("--%s", name);
+	if (!a->run[a->n_run++])
+		return wring_err_set(&a->err, -ENOMEM, "load: no memory for its options");
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(of_guest); i++)
+		a->has_guest_option |= !strcmp(name, of_guest[i]);
+	a->quiet |= !strcmp(name, "quiet");
+	a->dry_run |= !strcmp(name, "dry-run");
+	if (!strcmp(name, "db"))
+		a->db = arg;
+	if (!strcmp(name, "where"))
+		a->where = arg;
+	/* what is wrong with these, run says */
+	if (!strcmp(name, "memory"))
+		wring_parse_size(arg, &a->guest_memory, NULL);
+	if (!strcmp(name, "cpus"))
+		wring_parse_u64(arg, 1, 255, &a->guest_cpus, NULL);
+	return 0;
+}
+
+static int parse_number(struct args *a, int key, const char *arg)
+{
+	static const struct { int key; const char *name; size_t at; uint64_t max; } numbers[] = {
+		{ O_PROCS, "procs", offsetof(struct args, procs), 1024 }, { O_THREADS, "threads", offsetof(struct args, threads), 1024 },
+		{ O_GROUPS, "groups", offsetof(struct args, groups), 1024 },
+		{ O_GUEST_NODES, "guest-nodes", offsetof(struct args, guest_nodes), 64 },
+	};
+
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(numbers); i++)
+		if (numbers[i].key == key && wring_parse_u64(arg, 1, numbers[i].max, (uint64_t *)(void *)((char *)a + numbers[i].at), &a->err))
+			return wring_err_prefix(&a->err, "load: --%s", numbers[i].name), -EINVAL;
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+	static const char *const policies[] = { "bind", "interleave", "preferred" }, *const filesystems[] = { "ext4", "xfs", "tmpfs" };
 	struct args *a = state->input;
 
 	if (a->err.code)
@@ -78,19 +156,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_HIGH: case O_MAX: case O_LOW: case O_MIN: case O_SWAP_MAX: parse_size_option(a, key, arg); return 0;
 	case O_NODES: a->nodes = arg; return 0;
 	case O_MEM_NODES: a->mem_nodes = arg; return 0;
-	case O_FS: a->fs = arg; return 0;
+	case O_MEM_POLICY: choice(a, "mem-policy", arg, policies, &a->mem_policy); return 0;
+	case O_FS: choice(a, "fs", arg, filesystems, &a->fs); return 0;
+	case O_OOM_OK: a->oom_ok = true; return 0;
 	case O_LIST: a->list = true; return 0;
 	case O_DURATION:
 		if (wring_parse_duration(arg, &a->duration_ns, &a->err))
 			wring_err_prefix(&a->err, "load: --duration");
 		return 0;
-	case O_PROCS: case O_GROUPS:
-		if (wring_parse_u64(arg, 1, 1024, key == O_PROCS ? &a->procs : &a->groups, &a->err))
-			wring_err_prefix(&a->err, "load: --%s", key == O_PROCS ? "procs" : "groups");
-		return 0;
-	case O_THREADS:
-		if (wring_parse_u64(arg, 1, 256, &a->threads, &a->err))
-			wring_err_prefix(&a->err, "load: --threads");
+	case O_PROCS: case O_THREADS: case O_GROUPS: parse_number(a, key, arg); return 0;
+	case O_GUEST_NODES:
+		if (!parse_number(a, key, arg))
+			hand_on(a, "nodes", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (a->workload)
@@ -98,41 +175,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		else
 			a->workload = arg;
 		return 0;
-	default: return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* argp cannot tell which of the options it hands on it saw, and argv still has them as they were written. */
-static const struct argp_option *find_run_option(const char *arg)
-{
-	size_t len = strcspn(arg, "=");
-
-	for (const struct argp_option *o = options; len > 2 && o->name; o++)
-		if (o->key == O_RUN && strlen(o->name) == len - 2 && !strncmp(arg, "--", 2) && !strncmp(arg + 2, o->name, len - 2))
-			return o;
-	return NULL;
-}
-
-/* Sorts the arguments: ours stay, run's and what stands behind "--" go where they belong. Returns the new argc. */
-static int sort_arguments(struct args *a, int argc, char **argv)
-{
-	int n = 1, i = 1;
-
-	for (; i < argc && strcmp(argv[i], "--"); i++) {
-		const struct argp_option *o = a->n_run < (int)WRING_ARRAY_SIZE(a->run) - 2 ? find_run_option(argv[i]) : NULL;
-
-		if (!o) {
-			argv[n++] = argv[i];
-			continue;
-		}
-		a->run[a->n_run++] = argv[i];
-		if (o->arg && !strchr(argv[i], '=') && i + 1 < argc)
-			a->run[a->n_run++] = argv[++i];
-	}
-	for (i++; i < argc; i++)
-		add_param(a, argv[i]);
-	argv[n] = NULL;
-	return n;
+	for (const struct argp_option *o = options; o->name; o++)
+		if (o->key == key)
+			return hand_on(a, o->name, arg), 0;
+	return ARGP_ERR_UNKNOWN;
 }
 
 static int check_params(struct args *a, const struct wring_workload *w)
@@ -149,14 +196,115 @@ static int check_params(struct args *a, const struct wring_workload *w)
 	return 0;
 }
 
+/* The value of a workload's parameter of this call. */
+static const char *param_value(const struct args *a, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (size_t i = a->n_params; i-- > 0;)
+		if (!strncmp(a->params[i], key, len) && a->params[i][len] == '=')
+			return a->params[i] + len + 1;
+	return NULL;
+}
+
+/* What it makes stays charged while it lives. What can be asked whether it is still cached is cache, which on a disk filesystem the
+ * kernel may have back; tmpfs has no other place for it. */
+static bool is_held(const struct args *a, const struct wring_workload *w)
+{
+	return w->make && w->drop && (!w->cached || !strcmp(a->fs, "tmpfs"));
+}
+
+static int check_fs(struct args *a, const struct wring_workload *w)
+{
+	if (!w->make || w->drop || !w->cached || strcmp(a->fs, "tmpfs"))
+		return 0;
+	return wring_err_set(&a->err, -EINVAL, "load: --fs=tmpfs: what %s makes lives in the cache alone, and tmpfs caches none of it: "
+			     "--fs=ext4 or --fs=xfs", w->name);
+}
+
+static const char *default_footprint(void)
+{
+	const struct wring_param *p = wring_object_params;
+
+	while (strcmp(p->name, "footprint"))
+		p++;
+	return p->def;
+}
+
+/* A footprint that can only end with the OOM killer is refused unless it is meant. */
+static int check_footprint(struct args *a, const struct wring_workload *w, uint64_t memory, const char *whose)
+{
+	const char *text = param_value(a, "footprint"), *objects = param_value(a, "objects");
+	uint64_t footprint, max;
+	char one[24], all[24], has[24];
+
+	if (!is_held(a, w) || a->oom_ok || (objects && strcmp(objects, "0")) ||
+	    wring_parse_size(text ? text : default_footprint(), &footprint, NULL))
+		return 0;
+	wring_format_size(footprint * a->procs, one, sizeof(one));
+	if (a->files[O_MAX - O_HIGH] && !wring_parse_size(a->files[O_MAX - O_HIGH], &max, NULL)) {
+		if (footprint * a->procs > max)
+			return wring_err_set(&a->err, -ERANGE, "load: %s keeps what it makes: %s in a cgroup with --max=%s will be OOM-killed: "
+					     "-- footprint=SIZE makes it less, --oom-ok says it is meant", w->name, one, a->files[O_MAX - O_HIGH]);
+		return 0;
+	}
+	if (footprint * a->procs * a->groups > memory)
+		return wring_err_set(&a->err, -ERANGE, "load: %s keeps what it makes: %s is more than the %s that %s has: "
+				     "-- footprint=SIZE makes it less, --max=SIZE limits it, --oom-ok says it is meant", w->name,
+				     wring_format_size(footprint * a->procs * a->groups, all, sizeof(all)),
+				     wring_format_size(memory, has, sizeof(has)), whose);
+	return 0;
+}
+
+static int check_node_list(struct args *a, const char *option, const char *list, const char *there, bool is_host)
+{
+	if (!list || wring_nodes_exist(list, there))
+		return 0;
+	return wring_err_set(&a->err, -ERANGE, "load: --%s=%s: %s %s %s%s", option, list, is_host ? "this host has" : "the guest has",
+			     strpbrk(there, ",-") ? "nodes" : "node", there, is_host ? "" : "; --guest-nodes=N gives it more");
+}
+
+static bool runs_on_host(const struct args *a)
+{
+	struct wring_base base = { 0 };
+	bool can;
+
+	if (a->where && strcmp(a->where, "auto"))
+		return !strcmp(a->where, "host");
+	can = !a->has_guest_option && !wring_base_find(&base, NULL);
+	wring_base_done(&base);
+	return can;
+}
+
+/* All that would only show once a guest has booted. */
+static int check_place(struct args *a, const struct wring_workload *w)
+{
+	bool is_host = runs_on_host(a);
+	_cleanup_free_ char *there = is_host ? wring_host_nodes() : a->guest_nodes < 2 ? strdup("0") :
+				     wring_strf("0-%u", (unsigned)a->guest_nodes - 1);
+
+	if (!there)
+		return wring_err_set(&a->err, -ENOMEM, "load: nodes");
+	if (!is_host && a->guest_nodes > a->guest_cpus)
+		return wring_err_set(&a->err, -ERANGE, "load: --guest-nodes=%llu: at most as many as --cpus=%llu", (unsigned long long)a->guest_nodes,
+				     (unsigned long long)a->guest_cpus);
+	if (a->mem_policy && !a->mem_nodes)
+		return wring_err_set(&a->err, -EINVAL, "load: --mem-policy=%s: --mem-nodes=LIST must say which nodes", a->mem_policy);
+	if (check_node_list(a, "nodes", a->nodes, there, is_host) || check_node_list(a, "mem-nodes", a->mem_nodes, there, is_host))
+		return a->err.code;
+	if (check_fs(a, w))
+		return a->err.code;
+	return check_footprint(a, w, is_host ? wring_host_memory() : a->guest_memory, is_host ? "this host" : "the guest");
+}
+
 static void print_samples(FILE *f)
 {
 	static const char *const of_group[] = { "memory", "memory.stat", "memory.events", "memory.pressure", "memory.numa_stat" };
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(of_group); i++)
 		fprintf(f, "[sample %s]\ngroups = . work\nrate = %s\n", of_group[i], i == 4 ? "2" : "10");
-	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample load-latency]\nrate = 2\n"
-		   "[sample load-errors]\nrate = 2\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n[sample node-meminfo]\nrate = 2\n[sample slabinfo]\nrate = mark\n");
+	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n"
+		   "[sample node-meminfo]\nrate = 2\n[sample slabinfo]\nrate = mark\n");
 }
 
 static void print_scenario(const struct args *a, const struct wring_workload *w, FILE *f)
@@ -171,12 +319,15 @@ static void print_scenario(const struct args *a, const struct wring_workload *w,
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(a->files); i++)
 		if (a->files[i])
 			fprintf(f, "%s = %s\n", file_names[i], a->files[i]);
-	fprintf(f, "[load %s]\nworkload = %s\ngroup = work\nprocs = %llu\nthreads = %llu\n", w->name, w->name, (unsigned long long)a->procs,
-		(unsigned long long)a->threads);
+	fprintf(f, "[load %s]\nworkload = %s\ngroup = work\nprocs = %llu\n", w->name, w->name, (unsigned long long)a->procs);
+	if (a->threads)
+		fprintf(f, "threads = %llu\n", (unsigned long long)a->threads);
 	if (a->nodes)
 		fprintf(f, "cpu-nodes = %s\n", a->nodes);
 	if (a->mem_nodes)
 		fprintf(f, "mem-nodes = %s\n", a->mem_nodes);
+	if (a->mem_policy)
+		fprintf(f, "mem-policy = %s\n", a->mem_policy);
 	for (size_t i = 0; i < a->n_params; i++) {
 		const char *eq = strchr(a->params[i], '=');
 
@@ -189,31 +340,13 @@ static void print_scenario(const struct args *a, const struct wring_workload *w,
 	fprintf(f, "[phase aftermath]\ndo = settle work\n  mark settled\n  aftermath work\n");
 }
 
-static const char *run_value(const struct args *a, const char *option)
-{
-	size_t len = strlen(option);
-
-	for (int i = 0; i < a->n_run; i++)
-		if (!strncmp(a->run[i], option, len))
-			return a->run[i][len] == '=' ? a->run[i] + len + 1 : a->run[i + 1];
-	return NULL;
-}
-
-static bool run_flag(const struct args *a, const char *option)
-{
-	for (int i = 0; i < a->n_run; i++)
-		if (!strcmp(a->run[i], option))
-			return true;
-	return false;
-}
-
 /* What it did, in numbers, under the table of run. */
 static void summary(const struct args *a)
 {
 	struct wring_store *st = NULL;
 	struct wring_runs runs = { 0 };
 
-	if (!wring_store_open(wring_db_path(run_value(a, "--db")), WRING_STORE_READ, &st, NULL) && !wring_store_runs(st, "last", &runs, NULL) && runs.n)
+	if (!wring_store_open(wring_db_path(a->db), WRING_STORE_READ, &st, NULL) && !wring_store_runs(st, "last", &runs, NULL) && runs.n)
 		wring_report_metrics(st, &runs.rows[0], stdout, NULL);
 	wring_runs_done(&runs);
 	wring_store_close(st);
@@ -240,7 +373,7 @@ static int hand_to_run(struct args *a, const struct wring_workload *w)
 	for (int i = 0; i < a->n_run; i++)
 		argv[argc++] = a->run[i];
 	code = wring_cmd_run.run(argc, argv);
-	if (code != WRING_EXIT_USAGE && !run_flag(a, "--quiet") && !run_flag(a, "--dry-run"))
+	if (code != WRING_EXIT_USAGE && !a->quiet && !a->dry_run)
 		summary(a);
 	return code;
 }
@@ -252,32 +385,66 @@ static int list_workloads(void)
 	return wring_cmd_list.run(2, argv);
 }
 
+static const struct argp argp = { options, parse, "WORKLOAD [-- KEY=VALUE...]",
+	"Run one workload under ad-hoc limits: it fills its footprint, then churns for the duration.\v"
+	"wring load dentry --high=64M --max=128M --nodes=1 --duration=30s\n"
+	"wring load pipe --max=64M -- footprint=32M rate=1000\n"
+	"wring load --list            the workloads\n"
+	"wring load WORKLOAD --help   its own options too", NULL, NULL, NULL };
+
+/* wring load NAME --help: the workload that is named before a "--", or NULL when no help is asked for. */
+static const struct wring_workload *asks_for_help(int argc, char **argv)
+{
+	const struct wring_workload *w = NULL;
+	bool asks = false;
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		asks |= !strcmp(argv[i], "--help") || !strcmp(argv[i], "-?");
+		w = w ? w : wring_workload_find(argv[i]);
+	}
+	return asks ? w : NULL;
+}
+
+static int help(const struct wring_workload *w)
+{
+	char name[] = "wring load";
+
+	argp_help(&argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, name);
+	printf("\n%s: %s\n\n Options of %s, behind --:\n\n", w->name, w->summary, w->name);
+	wring_workload_help(w, stdout);
+	return WRING_EXIT_OK;
+}
+
+static int load_one(struct args *a)
+{
+	const struct wring_workload *w;
+
+	if (!a->err.code && !a->workload)
+		return wring_usage_error("load: name a workload; wring load --list shows what there is");
+	w = a->err.code ? NULL : wring_workload_find(a->workload);
+	if (!a->err.code && !w)
+		return wring_usage_error("load: no workload '%s': wring load --list shows what there is", a->workload);
+	if (a->err.code || check_params(a, w) || check_place(a, w))
+		return wring_complain(&a->err, WRING_EXIT_USAGE);
+	return hand_to_run(a, w);
+}
+
 static int load(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, "WORKLOAD [-- KEY=VALUE...]",
-		"Run one workload under ad-hoc limits: it fills its footprint, then churns for the duration.\v"
-		"wring load dentry --high=64M --max=128M --nodes=1 --duration=30s\n"
-		"wring load pipe --max=64M -- footprint=32M rate=1000\n"
-		"wring load --list            the workloads\n"
-		"wring show WORKLOAD          what it makes, and its options", NULL, NULL, NULL };
-	struct args a = { .duration_ns = 10 * WRING_NSEC_PER_SEC, .procs = 1, .threads = 1, .groups = 1, .fs = "ext4" };
-	const struct wring_workload *w;
+	struct args a = { .duration_ns = 10 * WRING_NSEC_PER_SEC, .procs = 1, .groups = 1, .fs = "ext4", .guest_nodes = 2, .guest_cpus = 4,
+			  .guest_memory = 2ULL << 30 };
+	const struct wring_workload *w = asks_for_help(argc, argv);
 	int code;
 
-	argc = sort_arguments(&a, argc, argv);
+	make_options();
+	if (w)
+		return help(w);
 	code = wring_args(&argp, "load", argc, argv, &a);
-	if (code)
-		return code;
-	if (a.list)
-		return list_workloads();
-	if (!a.err.code && !a.workload)
-		return wring_usage_error("load: name a workload; wring load --list shows what there is");
-	w = a.err.code ? NULL : wring_workload_find(a.workload);
-	if (!a.err.code && !w)
-		return wring_usage_error("load: no workload '%s': wring load --list shows what there is", a.workload);
-	if (a.err.code || check_params(&a, w))
-		return wring_complain(&a.err, WRING_EXIT_USAGE);
-	return hand_to_run(&a, w);
+	if (!code)
+		code = a.list ? list_workloads() : load_one(&a);
+	for (int i = 0; i < a.n_run; i++)
+		free(a.run[i]);
+	return code;
 }
 
 const struct wring_cmd wring_cmd_load = { "load", "WORKLOAD", "one workload under ad-hoc limits", load };

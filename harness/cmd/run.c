@@ -14,7 +14,7 @@
 enum { O_WHERE = 256, O_KERNEL, O_APPEND, O_CPUS, O_NODES, O_MEMORY, O_ACCEL, O_SYSCTL, O_SET, O_REPS, O_SEED, O_TIMEOUT,
        O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB };
 
-static const struct argp_option options[] = {
+const struct argp_option wring_run_option_table[] = {
 	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
 	{ "where", O_WHERE, "auto|host|vm", 0, "on this host, or in a QEMU guest (default auto: the host when it can)", 0 },
 	{ "kernel", O_KERNEL, "PATH", 0, "bzImage, linux-image .deb, unpacked package or build tree to boot", 0 },
@@ -302,7 +302,7 @@ static int run_selected(struct args *a)
 
 static int run(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, "SCENARIO|@SUITE|FILE.ini...",
+	static const struct argp argp = { wring_run_option_table, parse, "SCENARIO|@SUITE|FILE.ini...",
 		"Run scenarios and judge each against its invariants.\v"
 		"wring run @smoke                         the short suite\n"
 		"wring run slab-at-max --nodes=1          one scenario\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where to run: on this host when it can, else in a guest; which kernel, which accelerator, and why. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -213,40 +214,91 @@ static int check_guest(const struct wring_run_options *o, uint64_t host, struct 
 	return wring_vm_check_machine(&spec, err);
 }
 
-/* Every number in "0", "0-1", "0,2" must be a node of the guest; a host's nodes are the agent's to check. */
-static int check_nodes(const struct wring_scenario *s, const struct wring_load *l, const char *list, unsigned nodes, struct wring_err *err)
+/* The first "3" or "0-7" of a list; returns the rest. */
+static const char *next_range(const char *list, unsigned long *ret_from, unsigned long *ret_to)
 {
-	for (const char *p = list; p && *p; p += strcspn(p, ",-"), p += *p != '\0')
-		if (strtoul(p, NULL, 10) >= nodes)
-			return wring_err_set(err, -ERANGE, "%s:%d: load %s: node list '%s': the guest has %u (0 to %u); --nodes=N gives it more",
-					     s->file, l->line, l->name, list, nodes, nodes - 1);
-	return 0;
+	char *end;
+
+	*ret_from = *ret_to = strtoul(list, &end, 10);
+	if (*end == '-')
+		*ret_to = strtoul(end + 1, &end, 10);
+	return *end == ',' ? end + 1 : "";
 }
 
-static int check_loads(const struct wring_scenario *s, unsigned nodes, struct wring_err *err)
+static bool node_exists(unsigned long node, const char *there)
+{
+	unsigned long from, to;
+
+	while (*there) {
+		there = next_range(there, &from, &to);
+		if (node >= from && node <= to)
+			return true;
+	}
+	return false;
+}
+
+bool wring_nodes_exist(const char *list, const char *there)
+{
+	unsigned long from, to;
+
+	while (list && *list) {
+		list = next_range(list, &from, &to);
+		for (; from <= to; from++)
+			if (!node_exists(from, there))
+				return false;
+	}
+	return true;
+}
+
+char *wring_host_nodes(void)
+{
+	char *text = NULL;
+
+	return wring_read_line(AT_FDCWD, "/sys/devices/system/node/online", &text) ? strdup("0") : text;
+}
+
+uint64_t wring_host_memory(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int check_nodes(const struct wring_scenario *s, const struct wring_load *l, const char *list, const char *there, bool is_guest,
+		       struct wring_err *err)
+{
+	if (wring_nodes_exist(list, there))
+		return 0;
+	return wring_err_set(err, -ERANGE, "%s:%d: load %s: node list '%s': there %s%s%s", s->file, l->line, l->name, list,
+			     strpbrk(there, ",-") ? "are nodes " : "is node ", there, is_guest ? "; --nodes=N gives the guest more" : " here");
+}
+
+static int check_loads(const struct wring_scenario *s, const char *there, bool is_guest, struct wring_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < s->n_loads && !r; i++) {
-		r = check_nodes(s, &s->loads[i], s->loads[i].cpu_nodes, nodes, err);
+		r = check_nodes(s, &s->loads[i], s->loads[i].cpu_nodes, there, is_guest, err);
 		if (!r)
-			r = check_nodes(s, &s->loads[i], s->loads[i].mem_nodes, nodes, err);
+			r = check_nodes(s, &s->loads[i], s->loads[i].mem_nodes, there, is_guest, err);
 	}
 	return r;
 }
 
 int wring_place_check(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, struct wring_err *err)
 {
-	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t host = wring_host_memory();
 	bool is_guest = p->where == WRING_WHERE_VM;
+	_cleanup_free_ char *nodes = !is_guest ? wring_host_nodes() : o->nodes < 2 ? strdup("0") : wring_strf("0-%u", o->nodes - 1);
 	int r = is_guest ? check_guest(o, host, err) : 0;
+
+	if (!nodes)
+		return wring_err_set(err, -ENOMEM, "nodes");
 
 	for (size_t i = 0; i < s->n && !r; i++) {
 		r = check_limits(s->rows[i], is_guest ? o->memory_bytes : host, err);
 		if (!r && is_guest)
 			r = check_carried(s->rows[i], err);
-		if (!r && is_guest)
-			r = check_loads(s->rows[i], o->nodes, err);
+		if (!r)
+			r = check_loads(s->rows[i], nodes, is_guest, err);
 	}
 	return r;
 }
