@@ -8,11 +8,11 @@
 #include "harness/base/err.h"
 
 struct wring_cmd {
-	const char *name, *args, *summary;
+	const char *name, *args, *summary; /* no summary: not listed */
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
 };
 extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wring_cmd_show, wring_cmd_export, wring_cmd_doctor,
-	wring_cmd_kconfig, wring_cmd_load;
+	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual;
 
 /* The options of run: load takes them too, and hands them on. */
 extern const struct argp_option wring_run_option_table[];

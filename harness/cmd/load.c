@@ -186,8 +186,11 @@ static int check_params(struct args *a, const struct wring_workload *w)
 {
 	for (size_t i = 0; i < a->n_params; i++) {
 		const char *eq = strchr(a->params[i], '=');
+		bool is_option = !strncmp(a->params[i], "--", 2);
 		_cleanup_free_ char *key = eq ? strndup(a->params[i], (size_t)(eq - a->params[i])) : NULL;
 
+		if (is_option)
+			return wring_err_set(&a->err, -EINVAL, "load: '%s': options stand before the --, behind it key=value is accepted", a->params[i]);
 		if (!key)
 			return wring_err_set(&a->err, -EINVAL, "load: '%s': key=value is accepted, as in footprint=64M", a->params[i]);
 		if (wring_workload_check(w, key, eq + 1, &a->err))

@@ -13,6 +13,7 @@
 
 static const struct wring_cmd *const commands[] = {
 	&wring_cmd_run, &wring_cmd_load, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show, &wring_cmd_export, &wring_cmd_doctor, &wring_cmd_kconfig,
+	&wring_cmd_manual,
 };
 
 int wring_complain(const struct wring_err *err, int code)
@@ -76,8 +77,9 @@ static void help(FILE *out)
 	fputs("Usage: wring COMMAND [ARGUMENT...]\n"
 	      "Squeezes Linux memory reclaim until its faults show.\n\n", out);
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\nwring COMMAND --help tells more. To begin with:\n"
+		if (commands[i]->summary)
+			fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\nwring COMMAND --help and man wring tell more. To begin with:\n"
 	      "  wring doctor           what this machine can run\n"
 	      "  wring run @smoke       run the short suite and judge the kernel\n"
 	      "  wring list scenarios   what there is\n\n"

@@ -470,3 +470,65 @@ sys.stdin.read()' <>hold >locked 2>&1 3>&- &
 	wrong "'99'" -- check --db=made.db 99
 	wrong "abcdef" "2 runs begin with" -- show --db=made.db abcdef
 }
+
+# ---- wring load ----
+
+wrong_load() {
+	local words=()
+
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	wrong "${words[@]}" -- load --where=vm --db=new.db "$@"
+	[ ! -e new.db ]
+}
+
+@test "load: workloads, options and values that are none" {
+	wrong_load name list --
+	wrong_load nosuch list -- nosuch
+	wrong_load --fs=ntfs ext4 xfs tmpfs -- dentry --fs=ntfs
+	wrong_load --mem-policy=some bind interleave preferred -- anon --mem-nodes=0 --mem-policy=some
+	wrong_load --mem-policy --mem-nodes -- anon --mem-policy=interleave
+	wrong_load --threads "1 to 1024" -- anon --threads=0
+	wrong_load --procs "1 to 1024" -- anon --procs=1025
+	wrong_load --high 1Q -- dentry --high=1Q
+	wrong_load --duration 30s -- dentry --duration=5
+	wrong_load nosuch footprint=64M -- dentry -- nosuch
+	wrong_load --max=1G "before the --" -- dentry -- --max=1G
+	wrong_load nosuch name-length -- dentry -- nosuch=1
+	wrong_load --set -- dentry --set=a.b=c
+	# what run refuses, load refuses
+	wrong_load --accel=warp kvm -- dentry --accel=warp
+	wrong_load --timeout 30s -- dentry --timeout=5
+}
+
+@test "load: nodes that are not there, and which there are" {
+	wrong_load --nodes=7 "nodes 0-1" --guest-nodes -- dentry --nodes=7
+	wrong_load --mem-nodes=0-2 "nodes 0-1" -- dentry --mem-nodes=0-2
+	wrong_load --nodes=1 "node 0;" -- dentry --nodes=1 --guest-nodes=1
+	wrong_load --nodes=0,5 "nodes 0-3" -- dentry --nodes=0,5 --guest-nodes=4
+	wrong_load --guest-nodes=5 --cpus=4 -- dentry --guest-nodes=5
+	wrong --nodes=900 "this host has node" -- load anon --nodes=900 --where=host --db=new.db
+	# and in a scenario of one's own
+	sed 's/^group = work$/&\ncpu-nodes = 0,4/' good.ini >nodes.ini
+	wrong_run nodes.ini:17 "'0,4'" "nodes 0-1" --nodes=N -- ./nodes.ini
+}
+
+@test "load: what the OOM killer would have to end, unless it is meant" {
+	wrong_load "128M" "--max=64M" footprint= --oom-ok -- anon --max=64M -- footprint=128M
+	wrong_load "64M" "--max=32M" -- anon --max=32M
+	wrong_load "64M" "--max=40M" -- anon --max=40M --procs=2 -- footprint=32M
+	wrong_load "4G" "2G that the guest has" --max=SIZE -- anon -- footprint=4G
+	wrong_load "1.5G" "1G" -- shmem --memory=1G --groups=3 -- footprint=512M
+	for args in "anon --max=64M --oom-ok -- footprint=128M" "anon --max=64M -- footprint=60M" "dentry --max=32M -- footprint=8G" \
+		"anon --max=64M -- objects=1000" "anon --high=32M" "anon --groups=2 --max=64M -- footprint=64M" "rcu-free --max=32M -- footprint=4G"; do
+		# shellcheck disable=SC2086
+		run -0 wring load --where=vm --dry-run $args
+	done
+}
+
+@test "manual: what it does not know" {
+	wrong workloads detectors -- manual nosuch
+}

@@ -50,6 +50,8 @@ stub_qemu() {
 @test "the options of each command are the documented ones, no more and no less" {
 	declare -A want=(
 		[run]="accel append cpus db dry-run help json kernel known label memory nodes quiet reps seed set sysctl timeout verbose where"
+		[load]="accel append cpus db dry-run duration fs groups guest-nodes help high json kernel known label list low max mem-nodes
+			mem-policy memory min nodes oom-ok procs quiet reps seed swap-max sysctl threads timeout verbose where"
 		[check]="db help json known"
 		[export]="db format help output"
 		[list]="db help"
@@ -75,6 +77,61 @@ stub_qemu() {
 		done
 	done <shown
 	[ "$(wc -l <shown)" -gt 5 ]
+}
+
+@test "what run takes, load takes; --help of a workload has its own options as well" {
+	for o in $(options run | grep -vxF -e --set); do
+		options load | grep -qx -- "$o" || { echo "$o"; return 1; }
+	done
+	for w in $(names workloads); do
+		wring load "$w" --help >out 2>err
+		[ ! -s err ]
+		head -1 out | grep -q '^Usage: wring load'
+		wring show "$w" | sed -n '/^Parameters/,$p' | tail -n +2 >params
+		tail -n "$(wc -l <params)" out | cmp - params
+	done
+	diff <(wring load --list) <(wring list workloads)
+}
+
+@test "load: what it would make is in the dry run" {
+	needs_kernel
+	stub_qemu
+	wring load anon --dry-run --where=vm --guest-nodes=3 --max=64M --oom-ok --groups=2 --procs=2 --sysctl vm.swappiness=7 -- footprint=128M >out
+	grep -q '4 CPUs, 3 nodes' out
+	grep -q '^mkdir   cgroup .*work0..1$' out
+	grep -q '^write   work/memory.max = 64M$' out
+	grep -q 'vm.swappiness = 7' out
+	grep -q '^exec    anon: wring-load anon footprint=128M in work, 2 processes a directory' out
+	[ ! -e started ]
+}
+
+# ---- the manual ----
+
+pages() { ls "$WRING_BUILD"/docs/man/wring*.[157] 2>/dev/null; }
+
+@test "manual: every command, option, plug-in and scenario is in it" {
+	[ -n "$(pages)" ] || skip "no manual pages: apt-get install scdoc, then configure and make"
+	man=$WRING_BUILD/docs/man
+	for c in $(commands); do
+		grep -qF "wring $c" "$man/wring.1" || { echo "$c"; return 1; }
+		page=$man/wring.1
+		[ "$c" != load ] || page=$man/wring-load.1
+		for o in $(options "$c"); do
+			sed 's/\\-/-/g; s/\\&//g' "$page" | grep -qF -- "$o" || { echo "$c $o"; return 1; }
+		done
+	done
+	for what in workloads.7 samplers.7 detectors.7 scenario.5; do
+		list=${what%.*}
+		[ "$list" != scenario ] || list=scenarios
+		for n in $(names "$list"); do
+			sed 's/\\&//g' "$man/wring-$what" | grep -qx "\.SS $n" || { echo "$what: $n"; return 1; }
+		done
+	done
+	! command -v man >/dev/null || for p in $(pages); do
+		MANWIDTH=80 LC_ALL=C.UTF-8 man --warnings -l "$p" >out 2>err </dev/null
+		[ -s out ]
+		[ ! -s err ] || { echo "$p"; cat err; return 1; }
+	done
 }
 
 # ---- list and show ----

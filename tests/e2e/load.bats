@@ -93,3 +93,43 @@ sample() { sqlite3 -cmd ".load $WRING_BUILD/wringsql" "$DB" "$1"; }
 	grep '^1|.*(acpi_pm)' "$T/warnings"
 	[ "$(sql "SELECT group_concat(value) FROM (SELECT value FROM fact WHERE key = 'clocksource' ORDER BY boot)")" = "acpi_pm,tsc" ]
 }
+
+@test "a footprint that the OOM killer must end, and is meant: it is killed, and that is no finding" {
+	run -0 loads anon --max=24M --oom-ok --duration=1s --quiet -- footprint=64M
+	[ "$(sql "SELECT count(*) FROM event WHERE kind = 'load' AND text LIKE '%signal=9'")" -ge 1 ]
+}
+
+@test "threads in each process" {
+	run -0 loads dentry --threads=2 --max=64M --duration=1s --quiet -- footprint=8M
+}
+
+@test "memory of a node, by a policy" {
+	for policy in bind preferred interleave; do
+		run -0 loads anon --mem-nodes=1 --mem-policy=$policy --max=64M --duration=1s --quiet -- footprint=16M
+	done
+}
+
+# What is on the display, line by line, without escape sequences.
+shown() { tr '\r' '\n' <"$1" | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g'; }
+
+@test "on a terminal a few lines are rewritten, none wider than it; on a pipe there are plain lines" {
+	command -v script >/dev/null || skip "no script"
+	local columns
+	for columns in 100 40; do
+		NO_COLOR=1 TERM=xterm LC_ALL=C.UTF-8 script -qec "stty cols $columns rows 24; $WRING_BUILD/wring load dentry --high=32M --duration=3s \
+			--where=vm --accel=tcg --kernel=$WRING_KERNEL --db=$DB >/dev/null" "$T/tty.$columns" >/dev/null </dev/null
+		shown "$T/tty.$columns" | grep -E '^ *work|^\[1/1\]' | grep -v measured >"$T/lines"
+		head -20 "$T/lines"
+		[ "$(wc -l <"$T/lines")" -gt 4 ]
+		[ -z "$(LC_ALL=C.UTF-8 awk -v max=$columns 'length($0) >= max' "$T/lines")" ]
+		grep -q 'the guest boots' "$T/lines"
+		grep -q ' work .*32M' "$T/lines"
+		# in place, and without colours
+		grep -q $'\x1b\\[2A' "$T/tty.$columns"
+		[ "$(grep -c $'\x1b\\[[0-9;]*m' "$T/tty.$columns")" = 0 ]
+	done
+	shown "$T/tty.100" | grep -q 'work .*of high 32M .*waits for memory .*OOM kills'
+	shown "$T/tty.100" | grep -q 'dentry .*ops/s'
+	run -0 --separate-stderr loads dentry --high=32M --duration=1s
+	[[ $stderr == *"phase churn"* && $stderr != *$'\x1b'* && $stderr != *$'\r'* ]]
+}

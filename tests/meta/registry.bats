@@ -60,6 +60,8 @@ slots() { size -A "$WRING_BUILD/$1" | awk -v s="wring_$2" '$1 == s { print $2 / 
 	cd "$tree"
 
 	sed 's/\.name = "null"/.name = "new-load"/' workloads/null.c >workloads/new_load.c
+	sed 's/\.name = "dentry"/.name = "new-cache"/' workloads/dentry.c >workloads/new-cache.c
+	grep -q '\.cached =' workloads/new-cache.c || sed -i 's/\.make = make,/.make = make, .cached = make,/' workloads/new-cache.c
 	sed 's/\.name = "vmstat"/.name = "new-sampler"/' harness/samplers/vmstat.c >harness/samplers/new_sampler.c
 	cat >analyzers/new-detector.c <<-'END'
 		/* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -106,6 +108,23 @@ slots() { size -A "$WRING_BUILD/$1" | awk -v s="wring_$2" '$1 == s { print $2 / 
 	./wring list suites | grep -q '^@new-suite *new-scenario'
 	./wring list metrics | grep -q '^ops_per_s .*new-scenario'
 	./wring show new-load | grep -q '^Parameters'
+	./wring load new-load --help >help
+	head -1 help | grep -q '^Usage: wring load'
+	grep -q '^new-load: ' help
+	grep -q '^  duration=0s ' help
+	./wring load --list | grep -q '^new-load '
+	./wring load new-load --dry-run --where=vm --kernel=none 2>&1 | grep -q 'none'
+	# caches, and tmpfs has none of them
+	./wring load new-cache --fs=tmpfs 2>&1 | grep -q 'new-cache.*--fs=ext4'
+	if command -v scdoc >/dev/null; then
+		make docs/man/wring-workloads.7 docs/man/wring-samplers.7 docs/man/wring-detectors.7 docs/man/wring-scenario.5 >>log 2>&1 ||
+			{ tail -20 log; return 1; }
+		grep -q '^\.SS new-load' docs/man/wring-workloads.7
+		sed -n '/^\.SS new-load/,/^\.SS/p' docs/man/wring-workloads.7 | grep -q 'duration'
+		grep -q '^\.SS new-sampler' docs/man/wring-samplers.7
+		grep -q '^\.SS new-detector' docs/man/wring-detectors.7
+		grep -q '^\.SS new-scenario' docs/man/wring-scenario.5
+	fi
 	./wring show new-scenario | grep -q '^workload = new-load'
 	[ "$(WRING_BUILD=$PWD slots wring-agent samplers)" = "$(./wring list samplers | wc -l)" ]
 	[ "$(WRING_BUILD=$PWD slots wring-load workloads)" = "$(./wring list workloads | wc -l)" ]
