@@ -161,7 +161,9 @@ static void load_line(struct wring_progress *p, struct wring_shown_load *w, stru
 	char text[32];
 
 	part(p, l, "", !p->tty ? "%s" : l->max < NARROW ? "  %s" : "  %-8s", w->name);
-	if (rate(&w->ops) >= 0)
+	if (rate(&w->ops) > 0 && w->ops.rate < 10)
+		part(p, l, "", "%.1f ops/s", w->ops.rate);
+	else if (w->ops.rate >= 0)
 		part(p, l, "", "%s ops/s", short_number(w->ops.rate, text, sizeof(text)));
 	part(p, l, "", l->max < NARROW ? "%s ops" : "%s so far", short_number((double)w->ops.value, text, sizeof(text)));
 	if (w->errors.value)
@@ -216,7 +218,7 @@ static size_t make_lines(struct wring_progress *p, struct line *lines, size_t ma
 			hidden++;
 	}
 	if (hidden && n < max)
-		part(p, &lines[n++], "", "  and %zu more groups", hidden);
+		part(p, &lines[n++], "", "  and %zu more group%s", hidden, hidden == 1 ? "" : "s");
 	if (p->scenario && now - heard_ns > SILENT_NS && n < max)
 		part(p, &lines[n++], YELLOW, "  nothing was heard for %.0f s", (double)(now - heard_ns) / 1e9);
 	return n;

@@ -96,8 +96,8 @@ stub_qemu() {
 @test "load: what it would make is in the dry run" {
 	needs_kernel
 	stub_qemu
-	wring load anon --dry-run --where=vm --guest-nodes=3 --max=64M --oom-ok --groups=2 --procs=2 --sysctl vm.swappiness=7 -- footprint=128M >out
-	grep -q '4 CPUs, 3 nodes' out
+	wring load anon --dry-run --where=vm --guest-nodes=4 --max=64M --oom-ok --groups=2 --procs=2 --sysctl vm.swappiness=7 -- footprint=128M >out
+	grep -q '4 CPUs, 4 nodes' out
 	grep -q '^mkdir   cgroup .*work0..1$' out
 	grep -q '^write   work/memory.max = 64M$' out
 	grep -q 'vm.swappiness = 7' out
