@@ -199,9 +199,21 @@ static bool is_shown(const struct wring_progress *p, const struct wring_shown_gr
 	return g->memory.seen && (strcmp(g->name, ".") || p->n_groups == 1);
 }
 
+/* Rows are fewer than a scenario may have groups. */
+static size_t groups_without_row(const struct wring_progress *p)
+{
+	size_t all = 0, known = 0;
+
+	for (size_t i = 0; i < p->scenario->n_groups; i++)
+		all += p->scenario->groups[i].count;
+	for (size_t i = 0; i < p->n_groups; i++)
+		known += strcmp(p->groups[i].name, ".") != 0;
+	return p->n_groups == WRING_SHOWN_ROWS && all > known ? all - known : 0;
+}
+
 static size_t make_lines(struct wring_progress *p, struct line *lines, size_t max, size_t columns, int64_t now, int64_t heard_ns)
 {
-	size_t n = 0, hidden = 0;
+	size_t n = 0, hidden = p->scenario ? groups_without_row(p) : 0;
 
 	for (size_t i = 0; i < max; i++)
 		lines[i] = (struct line){ .max = columns };
