@@ -134,7 +134,7 @@ static int hand_on(struct args *a, const char *name, const char *arg)
 static int parse_number(struct args *a, int key, const char *arg)
 {
 	static const struct { int key; const char *name; size_t at; uint64_t max; } numbers[] = {
-		{ O_PROCS, "procs", offsetof(struct args, procs), 1024 }, { O_THREADS, "threads", offsetof(struct args, threads), 1024 },
+		{ O_PROCS, "procs", offsetof(struct args, procs), 1024 }, { O_THREADS, "threads", offsetof(struct args, threads), 256 },
 		{ O_GROUPS, "groups", offsetof(struct args, groups), 1024 },
 		{ O_GUEST_NODES, "guest-nodes", offsetof(struct args, guest_nodes), 64 },
 	};
@@ -244,17 +244,18 @@ static int check_footprint(struct args *a, const struct wring_workload *w, uint6
 	if (!is_held(a, w) || a->oom_ok || (objects && strcmp(objects, "0")) ||
 	    wring_parse_size(text ? text : default_footprint(), &footprint, NULL))
 		return 0;
-	wring_format_size(footprint * a->procs, one, sizeof(one));
+	footprint *= a->procs * (a->threads ? a->threads : 1); /* a footprint is each thread's */
+	wring_format_size(footprint, one, sizeof(one));
 	if (a->files[O_MAX - O_HIGH] && !wring_parse_size(a->files[O_MAX - O_HIGH], &max, NULL)) {
-		if (footprint * a->procs > max)
+		if (footprint > max)
 			return wring_err_set(&a->err, -ERANGE, "load: %s keeps what it makes: %s in a cgroup with --max=%s will be OOM-killed: "
 					     "-- footprint=SIZE makes it less, --oom-ok says it is meant", w->name, one, a->files[O_MAX - O_HIGH]);
 		return 0;
 	}
-	if (footprint * a->procs * a->groups > memory)
+	if (footprint * a->groups > memory)
 		return wring_err_set(&a->err, -ERANGE, "load: %s keeps what it makes: %s is more than the %s that %s has: "
 				     "-- footprint=SIZE makes it less, --max=SIZE limits it, --oom-ok says it is meant", w->name,
-				     wring_format_size(footprint * a->procs * a->groups, all, sizeof(all)),
+				     wring_format_size(footprint * a->groups, all, sizeof(all)),
 				     wring_format_size(memory, has, sizeof(has)), whose);
 	return 0;
 }

@@ -491,7 +491,7 @@ wrong_load() {
 	wrong_load --fs=ntfs ext4 xfs tmpfs -- dentry --fs=ntfs
 	wrong_load --mem-policy=some bind interleave preferred -- anon --mem-nodes=0 --mem-policy=some
 	wrong_load --mem-policy --mem-nodes -- anon --mem-policy=interleave
-	wrong_load --threads "1 to 1024" -- anon --threads=0
+	wrong_load --threads "1 to 256" -- anon --threads=0
 	wrong_load --procs "1 to 1024" -- anon --procs=1025
 	wrong_load --high 1Q -- dentry --high=1Q
 	wrong_load --duration 30s -- dentry --duration=5
@@ -520,6 +520,7 @@ wrong_load() {
 	wrong_load "128M" "--max=64M" footprint= --oom-ok -- anon --max=64M -- footprint=128M
 	wrong_load "64M" "--max=32M" -- anon --max=32M
 	wrong_load "64M" "--max=40M" -- anon --max=40M --procs=2 -- footprint=32M
+	wrong_load "96M" "--max=64M" -- anon --max=64M --threads=3 -- footprint=32M
 	wrong_load "4G" "2G that the guest has" --max=SIZE -- anon -- footprint=4G
 	wrong_load "1.5G" "1G" -- shmem --memory=1G --groups=3 -- footprint=512M
 	for args in "anon --max=64M --oom-ok -- footprint=128M" "anon --max=64M -- footprint=60M" "dentry --max=32M -- footprint=8G" \
