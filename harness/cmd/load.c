@@ -307,7 +307,7 @@ static void print_samples(FILE *f)
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(of_group); i++)
 		fprintf(f, "[sample %s]\ngroups = . work\nrate = %s\n", of_group[i], i == 4 ? "2" : "10");
-	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n"
+	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample load-latency]\nrate = 2\n[sample load-errors]\nrate = 2\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n"
 		   "[sample node-meminfo]\nrate = 2\n[sample slabinfo]\nrate = mark\n");
 }
 
