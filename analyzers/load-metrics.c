@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "analyzers/output.h"
 #include "analyzers/view.h"
 #include "harness/api/loadproto.h"
 #include "harness/base/util.h"
@@ -150,9 +151,14 @@ void wring_load_metrics(struct wring_view *v)
 {
 	double busy = busy_s(v, NULL);
 	int64_t total = 0;
+	double rate = 0;
 
-	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
+	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++) {
 		metrics_of(v, v->scenario->loads[i].name, &total);
-	if (total && busy > 0)
-		wring_metric(v, "ops_per_s", "1/s", (double)total / busy, "higher", "secondary");
+		rate += wring_output_metrics(v, v->scenario->loads[i].name, v->scenario->n_loads > 1);
+	}
+	if (busy > 0)
+		rate += (double)total / busy;
+	if (rate > 0)
+		wring_metric(v, "ops_per_s", "1/s", rate, "higher", "secondary");
 }

@@ -5,11 +5,10 @@ bin_PROGRAMS += wring
 wring_SOURCES = $(harness_base_sources) $(harness_api_sources) $(harness_plan_sources) $(harness_samplers_sources) \
 	$(harness_vm_sources) $(harness_run_sources) $(harness_cmd_sources) \
 	harness/agent/cgroup.c harness/agent/cgroup.h harness/agent/sysctl.c harness/agent/workdir.c harness/agent/agent.h harness/agent/out.h \
-	$(workload_sources) workloads/load/context.c workloads/load/context.h workloads/load/objects.c workloads/load/common.c workloads/load/common.h \
-	workloads/load/net.c workloads/load/net.h \
+	$(workload_sources) $(workload_common) \
 	$(store_sources) $(detector_sources) $(report_sources) $(stats_sources)
 nodist_wring_SOURCES = $(store_built) $(scenarios_built)
-wring_LDADD = $(store_libs) $(base_libs) $(JANSSON_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) \
+wring_LDADD = $(store_libs) $(base_libs) $(JANSSON_LIBS) $(INIH_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) \
 	$(SMARTCOLS_LIBS) $(LIBMD_LIBS) $(GSL_LIBS) $(CGROUP_LIBS) -lpthread
 
 pkglibexec_PROGRAMS += wring-agent wring-load

@@ -8,14 +8,14 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)'; export top_srcdir;
 plan_sources = $(harness_base_sources) $(harness_plan_sources)
 samplers_sources = $(harness_base_sources) $(harness_api_sources) $(harness_samplers_sources)
 judge_sources = $(plan_sources) $(harness_api_sources) $(store_sources) $(detector_sources) $(report_sources) $(stats_sources)
-judge_libs = $(store_libs) $(base_libs) $(JANSSON_LIBS) $(INIH_LIBS) $(SMARTCOLS_LIBS) $(GSL_LIBS)
+judge_libs = $(store_libs) $(base_libs) $(JANSSON_LIBS) $(INIH_LIBS) $(YAML_LIBS) $(SMARTCOLS_LIBS) $(GSL_LIBS)
 vm_sources = $(harness_base_sources) $(harness_vm_sources)
 vm_libs = $(base_libs) $(JANSSON_LIBS) $(ARCHIVE_LIBS) $(KMOD_LIBS) $(LIBMD_LIBS) $(ZSTD_LIBS)
 
 # ---- unit tests ----
 unit_tests = tests/unit/test_base tests/unit/test_wire tests/unit/test_plan tests/unit/test_store tests/unit/test_samplers \
 	tests/unit/test_stats tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm \
-	tests/unit/test_load
+	tests/unit/test_load tests/unit/test_output
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
 tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
@@ -43,13 +43,16 @@ tests_unit_test_kernel_SOURCES = tests/unit/test_kernel.c $(vm_sources)
 tests_unit_test_kernel_LDADD = $(CMOCKA_LIBS) $(vm_libs)
 tests_unit_test_vm_SOURCES = tests/unit/test_vm.c $(vm_sources)
 tests_unit_test_vm_LDADD = $(CMOCKA_LIBS) $(vm_libs)
+tests_unit_test_output_SOURCES = tests/unit/test_output.c $(judge_sources)
+nodist_tests_unit_test_output_SOURCES = $(store_built)
+tests_unit_test_output_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 
 # ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
-fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers
+fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output
 fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)
@@ -60,6 +63,9 @@ tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(fuzz_sources) $(harness_
 tests_fuzz_fuzz_wire_LDADD = $(base_libs)
 tests_fuzz_fuzz_samplers_SOURCES = tests/fuzz/fuzz_samplers.c $(fuzz_sources) $(samplers_sources)
 tests_fuzz_fuzz_samplers_LDADD = $(base_libs)
+tests_fuzz_fuzz_output_SOURCES = tests/fuzz/fuzz_output.c $(fuzz_sources) $(harness_base_sources) analyzers/output.h analyzers/figures.c \
+	analyzers/stress-ng.c analyzers/fio.c
+tests_fuzz_fuzz_output_LDADD = $(YAML_LIBS) $(JANSSON_LIBS) $(base_libs)
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 

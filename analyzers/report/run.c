@@ -131,7 +131,10 @@ static int events(struct wring_store *st, const struct wring_run_row *run, FILE 
 	r = t ? 0 : -ENOMEM;
 	for (size_t i = 0; !r && i < e.n; i++) {
 		char when[32];
-		const char *cells[] = { when, e.rows[i].kind, e.rows[i].subject, e.rows[i].text };
+		_cleanup_free_ char *first = strndup(e.rows[i].text, strcspn(e.rows[i].text, "\n"));
+		/* a program's results fill pages */
+		bool is_long = !strcmp(e.rows[i].kind, "output");
+		const char *cells[] = { when, e.rows[i].kind, e.rows[i].subject, is_long && first ? first : e.rows[i].text };
 
 		/* since the run's first event: nobody knows when the machine booted */
 		snprintf(when, sizeof(when), "%.3f",

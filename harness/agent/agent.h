@@ -22,6 +22,7 @@ struct wring_agent {
 	unsigned ncpu;
 	int64_t page_size;
 	char *load_program;          /* path of wring-load */
+	char *missing;               /* lines WORKLOAD=WHY: the programs that loads would start and that are not here */
 	char *workdir;               /* a private tmpfs for mount points and workloads without a filesystem */
 	char *journal;               /* host: where old sysctl values are kept until they are restored */
 };
@@ -83,6 +84,15 @@ char **wring_spawn_argv(const struct wring_load *l, size_t index, uint64_t seed,
 void wring_spawn_argv_free(char **argv);
 /* -1 with errno, as clone3(2). */
 pid_t wring_spawn(int cgroup_fd, const char *program, char *const argv[], const int keep[3], int *ret_pidfd);
+
+/* A program that it ran was killed for memory, which was not what the scenario is about; its error is that this machine cannot do it. */
+bool wring_load_killed(const struct wring_session *s, size_t load);
+bool wring_load_unable(const struct wring_session *s, size_t load);
+
+/* ---- output.c ---- a program's results, which are sent on; fd is closed. Says whether the kills mean that they do not count. */
+bool wring_output_take(struct wring_out *out, const struct wring_load *l, pid_t pid, int fd, int64_t oom_kills);
+/* Processes of a cgroup that were killed for memory since it is there. */
+int64_t wring_oom_kills(int cgroup);
 
 /* ---- bind.c ---- binds the calling thread to the nodes a load wants, for a child to inherit; and back */
 int wring_bind_nodes(struct wring_agent *a, const struct wring_load *l, struct wring_err *err);

@@ -21,6 +21,9 @@ struct process {
 	pid_t pid;
 	int pidfd, socket;
 	enum state state;
+	int cgroup;                /* of its group, to see kills for memory */
+	int64_t oom_kills;         /* there, when it started */
+	bool killed;               /* a program that it ran was */
 };
 
 struct wring_loadset {
@@ -36,6 +39,7 @@ struct wring_loadset {
 	size_t n_held, max_held;
 	struct wring_load_view view;
 	char error[700];
+	bool unable, killed;       /* the error is that this machine cannot do it; a program was killed for memory */
 };
 
 /* Of a thread, or the first one of a process. */
@@ -53,6 +57,9 @@ const struct wring_load_view *wring_load_view(const struct wring_session *s, siz
 {
 	return &s->loads[load].view;
 }
+
+bool wring_load_killed(const struct wring_session *s, size_t load) { return s->loads && s->loads[load].killed; }
+bool wring_load_unable(const struct wring_session *s, size_t load) { return s->loads && s->loads[load].unable; }
 
 const char *wring_load_error(const struct wring_session *s, size_t load)
 {
@@ -141,7 +148,7 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 	keep[0] = l->page_fd;
 	keep[1] = theirs;
 	keep[2] = dir;
-	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING };
+	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING, .cgroup = -1 };
 	err->code = 0;
 	/* One seed a start; the index makes it each thread's own. */
 	argv = wring_spawn_argv(l->decl, l->n, a->seed + 1000003 * (l->total - l->n), keep, err);
@@ -157,6 +164,8 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 		close(pair[0]);
 		return r;
 	}
+	p->oom_kills = wring_oom_kills(cg);
+	p->cgroup = WRING_TAKE_FD(cg);
 	l->n++;
 	l->total++;
 	if (watch(l, p->socket, 2 * (uint64_t)(p - l->procs)) || watch(l, p->pidfd, 2 * (uint64_t)(p - l->procs) + 1))
@@ -200,36 +209,48 @@ static void reap(struct wring_loadset *l, struct process *p)
 	}
 	close(p->pidfd);
 	close(p->socket);
+	close(p->cgroup);
 	p->pidfd = p->socket = -1;
 	p->pid = 0;
 	p->state = GONE;
 }
 
-static void take_fd(struct wring_loadset *l, struct msghdr *msg)
+static int fd_of(struct msghdr *msg)
 {
 	struct cmsghdr *cm = CMSG_FIRSTHDR(msg);
-	int fd;
+	int fd = -1;
 
-	if (cm && cm->cmsg_type == SCM_RIGHTS) {
+	if (cm && cm->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
-		if (l->n_held == l->max_held) {
-			size_t max = l->max_held ? 2 * l->max_held : 4096;
-			int *p = realloc(l->held, max * sizeof(*p));
+	return fd;
+}
 
-			if (p) {
-				l->held = p;
-				l->max_held = max;
-			}
+static void take_fd(struct wring_loadset *l, int fd, bool is_truncated)
+{
+	if (fd >= 0 && l->n_held == l->max_held) {
+		size_t max = l->max_held ? 2 * l->max_held : 4096;
+		int *p = realloc(l->held, max * sizeof(*p));
+
+		if (p) {
+			l->held = p;
+			l->max_held = max;
 		}
-		if (l->n_held < l->max_held) {
-			l->held[l->n_held++] = fd;
-			return;
-		}
-		close(fd);
 	}
+	if (fd >= 0 && l->n_held < l->max_held) {
+		l->held[l->n_held++] = fd;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
 	if (!*l->error)
 		snprintf(l->error, sizeof(l->error), "load %s: descriptor number %zu that it gave away could not be kept: out of %s",
-			 l->decl->name, l->n_held + 1, msg->msg_flags & MSG_CTRUNC ? "open files: raise the limit" : "memory");
+			 l->decl->name, l->n_held + 1, is_truncated ? "open files: raise the limit" : "memory");
+}
+
+static void take_output(struct wring_loadset *l, struct process *p, int fd, bool may_be_killed)
+{
+	p->killed = wring_output_take(l->session->agent->out, l->decl, p->pid, fd, wring_oom_kills(p->cgroup) - p->oom_kills);
+	l->killed = l->killed || (p->killed && !may_be_killed);
 }
 
 /* False at the end of the stream, and when there is nothing. */
@@ -249,9 +270,14 @@ static bool hear(struct wring_loadset *l, struct process *p)
 	else if (b == 'd')
 		p->state = DONE;
 	else if (b == 'f')
-		take_fd(l, &msg);
-	else if (b == 'e') {
+		take_fd(l, fd_of(&msg), msg.msg_flags & MSG_CTRUNC);
+	else if (b == 'o' || b == 'O')
+		take_output(l, p, fd_of(&msg), b == 'O');
+	else if ((b == 'e' || b == 'n') && p->killed)
+		p->state = DONE; /* that is why it failed */
+	else if (b == 'e' || b == 'n') {
 		p->state = FAILED;
+		l->unable = b == 'n';
 		snprintf(l->error, sizeof(l->error), "load %s: %s", l->decl->name, page_of(l, p)->message);
 	}
 	return true;

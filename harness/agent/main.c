@@ -95,6 +95,18 @@ static void tear_down(struct wring_agent *a)
 		hwloc_topology_destroy(a->topology);
 	wring_workdir_free(a);
 	free(a->journal);
+	free(a->missing);
+}
+
+static int add_missing(struct wring_agent *a, const char *line, struct wring_err *err)
+{
+	char *all = wring_strf("%s%s\n", a->missing ? a->missing : "", line);
+
+	if (!all)
+		return wring_err_set(err, -ENOMEM, "settings");
+	free(a->missing);
+	a->missing = all;
+	return 0;
 }
 
 static int settings(struct wring_agent *a, char *text, struct wring_err *err)
@@ -107,6 +119,12 @@ static int settings(struct wring_agent *a, char *text, struct wring_err *err)
 
 		if (!eq)
 			continue;
+		if (!strncmp(line, "missing.", 8)) {
+			r = add_missing(a, line + 8, err);
+			if (r)
+				return r;
+			continue;
+		}
 		*eq = '\0';
 		r = strcmp(line, "seed") ? 0 : wring_parse_u64(eq + 1, 0, INT64_MAX, &a->seed, err);
 		if (r)

@@ -271,6 +271,16 @@ void wring_out_event(struct wring_out *o, const char *kind, const char *subject,
 	send_record(o, &b);
 }
 
+void wring_out_text(struct wring_out *o, const char *kind, const char *subject, const char *text, size_t len)
+{
+	RECORD(b, WRING_REC_EVENT);
+	wring_put_u64(&b, (uint64_t)wring_now_ns());
+	wring_put_str(&b, kind);
+	wring_put_str(&b, subject);
+	wring_put_strn(&b, text, len < 8000 ? len : 8000);
+	send_record(o, &b);
+}
+
 void wring_out_log(struct wring_out *o, int64_t t_ns, unsigned level, const char *text, size_t len)
 {
 	RECORD(b, WRING_REC_LOG);

@@ -31,5 +31,7 @@ void wring_out_begin(struct wring_out *o, const char *scenario);
 void wring_out_end(struct wring_out *o, const char *outcome, const char *reason);
 void wring_out_event(struct wring_out *o, const char *kind, const char *subject, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* An event whose text is long: up to 8000 bytes. */
+void wring_out_text(struct wring_out *o, const char *kind, const char *subject, const char *text, size_t len);
 void wring_out_log(struct wring_out *o, int64_t t_ns, unsigned level, const char *text, size_t len);
 void wring_out_time(struct wring_out *o, enum wring_record type); /* ALIVE, BYE */

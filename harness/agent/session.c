@@ -164,6 +164,19 @@ static void tear_down(struct wring_session *s)
 	wring_sysctl_restore(s->agent);
 }
 
+/* The recorder, which knows the workloads, says which programs are not there: lines WORKLOAD=WHY. */
+static bool missing_program(const struct wring_agent *a, const char *workload, char *buf, size_t size)
+{
+	size_t len = strlen(workload);
+
+	for (const char *p = a->missing; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+		if (!strncmp(p, workload, len) && p[len] == '=') {
+			snprintf(buf, size, "needs %.*s", (int)strcspn(p + len + 1, "\n"), p + len + 1);
+			return true;
+		}
+	return false;
+}
+
 /* What this machine must have for the scenario; the reason for a skip, or NULL. */
 static const char *unmet_need(const struct wring_session *s, char *buf, size_t size)
 {
@@ -176,6 +189,9 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 			snprintf(buf, size, "needs a slow disk for mount %s, which only a guest has", s->scenario->mounts[i].name);
 			return buf;
 		}
+	for (size_t i = 0; i < s->scenario->n_loads; i++)
+		if (missing_program(s->agent, s->scenario->loads[i].workload, buf, size))
+			return buf;
 	for (size_t i = 0; i < s->scenario->n_needs; i++) {
 		const char *need = s->scenario->needs[i];
 
@@ -200,6 +216,7 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 {
 	struct wring_session s = { .agent = a, .scenario = sc };
 	struct wring_err err = { 0 };
+	enum wring_outcome outcome;
 	char buf[200];
 	const char *need;
 	int r;
@@ -218,10 +235,20 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 		r = run_phase(&s, &sc->phases[i], &err);
 	if (!r)
 		wind_down(&s);
+	/* What was measured counts for the detectors; what the killed program says of itself does not. */
+	outcome = r ? WRING_BROKEN : WRING_OK;
+	for (size_t i = 0; i < sc->n_loads; i++)
+		if (r && wring_load_unable(&s, i)) {
+			outcome = WRING_SKIP;
+		} else if (!r && wring_load_killed(&s, i)) {
+			outcome = WRING_NOISY;
+			wring_err_set(&err, 0, "load %s: killed for memory in group %s while %s ran: its figures do not count", sc->loads[i].name,
+				      sc->loads[i].group, sc->loads[i].workload);
+		}
 	/* The sampler goes on while things are torn down: the heartbeat and the kernel log come from it. */
 	tear_down(&s);
 	wring_sampling_free(&s);
-	wring_out_end(a->out, wring_outcome_name(r ? WRING_BROKEN : WRING_OK), r ? err.msg : "");
+	wring_out_end(a->out, wring_outcome_name(outcome), outcome == WRING_OK ? "" : err.msg);
 	wring_out_flush(a->out, wring_now_ns() + 5 * WRING_NSEC_PER_SEC);
 	return wring_out_broken(a->out) ? -EPIPE : 0;
 }

@@ -2,7 +2,9 @@
 /* Between the agent and wring-load: a page of counters and a socket.
  * Socket, agent to load: one byte each, 'g' go, 's' stop; to a load of objects that is done: 'c' churn, until the page says
  * hold; 'r' release, 'n' census. Load to agent, once all its threads are: 'r' ready (waits at the barrier), 'd' done (holds
- * what it holds until told to stop); 'f' with a descriptor attached (SCM_RIGHTS), 'e' error (see message). */
+ * what it holds until told to stop); 'f' with a descriptor attached (SCM_RIGHTS), 'e' error (see message), 'n' cannot be done on
+ * this machine (see message), 'o' with a descriptor attached: a program's results, at most 256 KiB, behind a line
+ * "program=NAME exit=N"; 'O' when it is no matter that it was killed for memory. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -17,6 +17,11 @@ struct wring_workload {
 	const char *doc;                  /* system calls, caches, bytes an object, traps */
 	const struct wring_param *params; /* offsets are into the workload's own struct */
 	size_t size;                      /* of that struct; zeroed, then filled with the defaults */
+	/* A program that it starts, found in PATH, and the Debian package that has it. Taken into a guest; NULL: none. */
+	const char *program, *package;
+	/* Of all options together, before anything is started; may be NULL. */
+	int (*check)(const void *data, struct wring_err *err);
+	/* Whatever cannot be done on this machine (-EOPNOTSUPP of setup or run) makes the run a skip. */
 	int (*setup)(struct wring_wctx *c, struct wring_err *err);    /* before the start barrier; may be NULL */
 	/* Either objects, numbered from 0: the runner fills up to the footprint, churns (drops the oldest, makes a new one) at the
 	 * rate, and releases, all when the harness says so. Both return 0 or -errno of the system call. */
@@ -35,6 +40,8 @@ const struct wring_workload *wring_workload_find(const char *name);
 
 /* Its own options, then those that every workload of objects has (workloads/load/objects.c): footprint, objects, rate. */
 int wring_workload_check(const struct wring_workload *w, const char *name, const char *value, struct wring_err *err);
+/* All that were given, NAME, VALUE, ... , and what they are together. */
+int wring_workload_check_all(const struct wring_workload *w, const char *const *given, size_t n, struct wring_err *err);
 void wring_workload_help(const struct wring_workload *w, FILE *out);
 
 /* What a workload may use of its surroundings. */

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "harness/agent/cgroup.h"
+#include "harness/api/workload.h"
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 #include "harness/run/run.h"
+#include "harness/vm/child.h"
 
 static void line(bool ok, const char *what, const char *detail, const char *remedy)
 {
@@ -17,23 +19,23 @@ static void line(bool ok, const char *what, const char *detail, const char *reme
 
 static bool in_path(const char *name)
 {
-	static const char *const more[] = { "/usr/sbin", "/sbin", "/usr/local/sbin" };
-	_cleanup_free_ char *path = strdup(getenv("PATH") ? getenv("PATH") : "");
-	char *save = NULL;
+	_cleanup_free_ char *path = NULL;
 
-	for (char *dir = path ? strtok_r(path, ":", &save) : NULL; dir; dir = strtok_r(NULL, ":", &save)) {
-		_cleanup_free_ char *full = wring_strf("%s/%s", dir, name);
+	return !wring_child_find(name, NULL, &path, NULL);
+}
 
-		if (full && !access(full, X_OK))
-			return true;
-	}
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(more); i++) {
-		_cleanup_free_ char *full = wring_strf("%s/%s", more[i], name);
+/* What the workloads start. */
+static void workload_lines(void)
+{
+	size_t n;
+	const struct wring_workload *const *all = wring_workloads(&n);
 
-		if (full && !access(full, X_OK))
-			return true;
-	}
-	return false;
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->program) {
+			_cleanup_free_ char *what = wring_strf("workload %s", all[i]->name), *remedy = wring_strf("apt-get install %s", all[i]->package);
+
+			line(in_path(all[i]->program), what ? what : "", all[i]->program, remedy ? remedy : "");
+		}
 }
 
 static bool host_line(void)
@@ -67,8 +69,6 @@ static int doctor(int argc, char **argv)
 		{ "mkfs.ext4", "ext4 scratch disks", "apt-get install e2fsprogs" },
 		{ "mkfs.xfs", "xfs scratch disks", "apt-get install xfsprogs" },
 		{ "mkswap", "swap disks", "apt-get install util-linux" },
-		{ "stress-ng", "stress-ng", "apt-get install stress-ng" },
-		{ "fio", "fio", "apt-get install fio" },
 	};
 	char version[100] = "", why[200] = "";
 	bool host, vm, kvm;
@@ -88,6 +88,7 @@ static int doctor(int argc, char **argv)
 	vm = kernel_line() && vm;
 	for (size_t k = 0; k < WRING_ARRAY_SIZE(programs); k++)
 		line(in_path(programs[k].program), programs[k].what, programs[k].program, programs[k].remedy);
+	workload_lines();
 	printf("\n%s\n", host ? "Ready: runs go to this host (--where=vm for a guest)." : vm ? "Ready: runs go to a guest." :
 	       "Not ready: neither this host nor a guest can run; see the lines above.");
 	return host || vm ? WRING_EXIT_OK : WRING_EXIT_BROKEN;

@@ -13,6 +13,7 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 #include "harness/run/run.h"
+#include "harness/vm/child.h"
 #include "workloads/load/context.h"
 
 enum { O_HIGH = 1000, O_MAX, O_LOW, O_MIN, O_SWAP_MAX, O_NODES, O_MEM_NODES, O_MEM_POLICY, O_DURATION, O_PROCS, O_THREADS, O_GROUPS,
@@ -301,6 +302,16 @@ static int check_place(struct args *a, const struct wring_workload *w)
 	return check_footprint(a, w, is_host ? wring_host_memory() : a->guest_memory, is_host ? "this host" : "the guest");
 }
 
+/* In a suite a missing program is a skip; here it is all that was asked for. */
+static int check_program(struct args *a, const struct wring_workload *w)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (!w->program || !wring_child_find(w->program, w->package, &path, &a->err))
+		return 0;
+	return wring_err_prefix(&a->err, "load");
+}
+
 static void print_samples(FILE *f)
 {
 	static const char *const of_group[] = { "memory", "memory.stat", "memory.events", "memory.pressure", "memory.numa_stat" };
@@ -309,6 +320,19 @@ static void print_samples(FILE *f)
 		fprintf(f, "[sample %s]\ngroups = . work\nrate = %s\n", of_group[i], i == 4 ? "2" : "10");
 	fprintf(f, "[sample cgroup.stat]\ngroups = .\nrate = 2\n[sample load]\nrate = 10\n[sample load-latency]\nrate = 2\n[sample load-errors]\nrate = 2\n[sample vmstat]\nrate = 5\n[sample pressure]\nrate = 5\n"
 		   "[sample node-meminfo]\nrate = 2\n[sample slabinfo]\nrate = mark\n");
+}
+
+/* A program that runs for a time is told ours, unless its own options say how long. */
+static bool gets_duration(const struct args *a, const struct wring_workload *w)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < a->n_params; i++)
+		if (!strncmp(a->params[i], "duration=", 9) || !strncmp(a->params[i], "ops=", 4))
+			return false;
+	for (const struct wring_param *p = w->params; w->program && p && p->name; p++)
+		has = has || !strcmp(p->name, "duration");
+	return has;
 }
 
 static void print_scenario(const struct args *a, const struct wring_workload *w, FILE *f)
@@ -335,10 +359,15 @@ static void print_scenario(const struct args *a, const struct wring_workload *w,
 	for (size_t i = 0; i < a->n_params; i++) {
 		const char *eq = strchr(a->params[i], '=');
 
-		fprintf(f, "%.*s = %s\n", (int)(eq - a->params[i]), a->params[i], eq + 1);
+		fprintf(f, "%.*s = ", (int)(eq - a->params[i]), a->params[i]);
+		for (const char *p = eq + 1; *p; p++)
+			fputs(*p == '\n' ? "\n  " : (char[]){ *p, '\0' }, f);
+		fputc('\n', f);
 	}
+	if (gets_duration(a, w))
+		fprintf(f, "duration = %lldms\n", (long long)(a->duration_ns / WRING_NSEC_PER_MSEC));
 	print_samples(f);
-	fprintf(f, "[phase fill]\ndo = start %s\n  wait %s 240s\n  mark filled\n", w->name, w->name);
+	fprintf(f, "[phase fill]\ndo = start %s\n  wait %s %llds\n  mark filled\n", w->name, w->name, (long long)(w->make ? 240 : 240 + a->duration_ns / WRING_NSEC_PER_SEC));
 	if (w->make && a->duration_ns)
 		fprintf(f, "[phase churn]\ndo = churn %s %lldms\n  mark churned\n", w->name, (long long)(a->duration_ns / WRING_NSEC_PER_MSEC));
 	fprintf(f, "[phase aftermath]\ndo = settle work\n  mark settled\n  aftermath work\n");
@@ -428,7 +457,7 @@ static int load_one(struct args *a)
 	w = a->err.code ? NULL : wring_workload_find(a->workload);
 	if (!a->err.code && !w)
 		return wring_usage_error("load: no workload '%s': wring load --list shows what there is", a->workload);
-	if (a->err.code || check_params(a, w) || check_place(a, w))
+	if (a->err.code || check_params(a, w) || check_place(a, w) || check_program(a, w))
 		return wring_complain(&a->err, WRING_EXIT_USAGE);
 	return hand_to_run(a, w);
 }

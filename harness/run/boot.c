@@ -111,6 +111,8 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 	if (!x)
 		x = add_carried(i, r->scenarios, err);
 	if (!x)
+		x = wring_programs_add(i, r->scenarios, err);
+	if (!x)
 		x = wring_initramfs_finish(i, ret_fd, err);
 	wring_initramfs_free(i);
 	return x;

@@ -276,7 +276,7 @@ static int on_event(struct wring_recorder *r, struct wring_rbuf *b, struct wring
 	if (!strcmp(kind, "guest") && !strcmp(subject, "hang"))
 		snprintf(r->stuck, sizeof(r->stuck), "%.*s", (int)strcspn(text, ";\n"), text);
 	wring_progress_event(r->progress, kind, subject, text);
-	if (r->options->verbose && strcmp(kind, "lost"))
+	if (r->options->verbose && strcmp(kind, "lost") && strcmp(kind, "output"))
 		wring_progress_line(r->progress, "%12.3f %s %s %s", (double)r->t_ns / 1e9, kind, subject, text);
 	return r->run ? wring_store_event(r->store, r->run, r->t_ns, kind, subject, text, err) : 0;
 }

@@ -16,6 +16,7 @@ char *wring_plan_text(const struct wring_run_options *o, const struct wring_scen
 	if (!f)
 		return NULL;
 	fprintf(f, "%%%% settings\nseed=%llu\n", (unsigned long long)o->seed);
+	wring_programs_missing(s, f);
 	for (size_t i = first; i < s->n && (i == first || !wring_scenario_needs(s->rows[i], "fresh-boot")); i++) {
 		fprintf(f, "%%%% scenario %s\n", s->rows[i]->name);
 		wring_scenario_print(s->rows[i], f);

@@ -63,6 +63,12 @@ char *wring_program(const char *name, struct wring_err *err);
 /* Default kernel path on the heap, or NULL. */
 char *wring_default_kernel(const char **ret_from);
 
+/* ---- programs.c ---- that the scenarios' loads start */
+/* Into a guest, only where one is used: their libraries are large. What is missing is a skip, not an error. */
+int wring_programs_add(struct wring_initramfs *i, const struct wring_scenarios *s, struct wring_err *err);
+/* For the agent, which skips a scenario whose programs are not there but does not know the workloads: lines missing.WORKLOAD=WHY. */
+void wring_programs_missing(const struct wring_scenarios *s, FILE *f);
+
 /* ---- record.c ---- one agent's stream into the store */
 struct wring_recorder {
 	struct wring_store *store;

@@ -254,6 +254,22 @@ void wring_scenarios_done(struct wring_scenarios *s)
 	*s = (struct wring_scenarios){ 0 };
 }
 
+static int check_together(const struct wring_scenario *s, const struct wring_load *l, const struct wring_workload *w, struct wring_err *err)
+{
+	const char **given = calloc(2 * l->params.n + 1, sizeof(*given));
+	int r;
+
+	if (!given)
+		return wring_err_set(err, -ENOMEM, "load %s", l->name);
+	for (size_t i = 0; i < l->params.n; i++) {
+		given[2 * i] = l->params.rows[i].key;
+		given[2 * i + 1] = l->params.rows[i].value;
+	}
+	r = wring_workload_check_all(w, given, 2 * l->params.n, err);
+	free(given);
+	return r ? (wring_err_prefix(err, "%s:%d: workload %s", s->file, l->line, w->name), -EINVAL) : 0;
+}
+
 static int check_load(const struct wring_scenario *s, const struct wring_load *l, struct wring_err *err)
 {
 	const struct wring_workload *w = wring_workload_find(l->workload);
@@ -267,7 +283,7 @@ static int check_load(const struct wring_scenario *s, const struct wring_load *l
 		if (strcmp(p->key, "on") && wring_workload_check(w, p->key, p->value, err))
 			return wring_err_prefix(err, "%s:%d: workload %s", s->file, p->line, w->name), -EINVAL;
 	}
-	return 0;
+	return check_together(s, l, w, err);
 }
 
 static const struct wring_detector *find_detector(const char *name, size_t len)

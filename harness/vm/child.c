@@ -30,8 +30,8 @@ int wring_child_find(const char *name, const char *package, char **ret, struct w
 {
 	char *path = in_folders(getenv("PATH"), name);
 
-	if (!path)
-		path = in_folders("/usr/sbin:/sbin:/usr/bin:/bin", name);
+	if (!path) /* a user's PATH lacks the programs of root */
+		path = in_folders(getenv("PATH") ? "/usr/sbin:/sbin" : "/usr/sbin:/sbin:/usr/bin:/bin", name);
 	if (!path && package)
 		return wring_err_set(err, -ENOENT, "%s not found: apt-get install %s", name, package);
 	if (!path)

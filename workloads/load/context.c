@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -74,10 +75,10 @@ void wring_left(struct wring_wctx *c, int64_t objects, int64_t bytes)
 	ADD(left_bytes, bytes);
 }
 
-int wring_give_fd(struct wring_wctx *c, int fd)
+int wring_give(struct wring_wctx *c, char what, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = (char[]){ 'f' }, .iov_len = 1 };
+	struct iovec iov = { .iov_base = &what, .iov_len = 1 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
@@ -87,6 +88,8 @@ int wring_give_fd(struct wring_wctx *c, int fd)
 	memcpy(CMSG_DATA(cm), &fd, sizeof(int));
 	return sendmsg(c->team->socket_fd, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
+
+int wring_give_fd(struct wring_wctx *c, int fd) { return wring_give(c, 'f', fd); }
 
 static int read_number(const char *path, uint64_t *ret)
 {
@@ -140,6 +143,22 @@ int wring_workload_check(const struct wring_workload *w, const char *name, const
 	if (w->make && is_param(wring_object_params, name))
 		return wring_params_check(wring_object_params, name, value, err);
 	return wring_params_check(w->params, name, value, err);
+}
+
+int wring_workload_check_all(const struct wring_workload *w, const char *const *given, size_t n, struct wring_err *err)
+{
+	void *data = calloc(1, w->size + 1);
+	int r = data ? wring_params_default(w->params, data, err) : wring_err_set(err, -ENOMEM, "workload %s", w->name);
+
+	for (size_t i = 0; i + 1 < n && !r; i += 2)
+		if (is_param(w->params, given[i]))
+			r = wring_params_set(w->params, data, given[i], given[i + 1], err);
+	if (!r && w->check)
+		r = w->check(data, err);
+	if (data)
+		wring_params_done(w->params, data);
+	free(data);
+	return r;
 }
 
 void wring_workload_help(const struct wring_workload *w, FILE *out)

@@ -37,6 +37,9 @@ struct wring_wctx {
 	struct wring_objects objects;
 };
 
+/* A descriptor and what it is, to the harness. 0 or -errno. */
+int wring_give(struct wring_wctx *c, char what, int fd);
+
 /* objects.c: each returns 0, or -errno with err set when the workload cannot do what it was asked to. */
 int wring_objects_fill(struct wring_wctx *c, struct wring_err *err);
 /* Until the harness says hold, or stop. */

@@ -74,7 +74,7 @@ static int complain(struct wring_wctx *c, const struct wring_err *err)
 
 	pthread_mutex_lock(&t->lock);
 	snprintf(t->first->message, sizeof(t->first->message), "%s", err->msg);
-	tell(t, 'e');
+	tell(t, err->code == -EOPNOTSUPP ? 'n' : 'e');
 	return 1;
 }
 
