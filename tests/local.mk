@@ -14,8 +14,8 @@ vm_libs = $(base_libs) $(JANSSON_LIBS) $(ARCHIVE_LIBS) $(KMOD_LIBS) $(LIBMD_LIBS
 
 # ---- unit tests ----
 unit_tests = tests/unit/test_base tests/unit/test_wire tests/unit/test_plan tests/unit/test_store tests/unit/test_samplers \
-	tests/unit/test_stats tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm \
-	tests/unit/test_load tests/unit/test_output
+	tests/unit/test_stats tests/unit/test_compare tests/unit/test_verdict tests/unit/test_changepoint \
+	tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm tests/unit/test_load tests/unit/test_output
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
 tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
@@ -30,6 +30,12 @@ tests_unit_test_samplers_SOURCES = tests/unit/test_samplers.c $(samplers_sources
 tests_unit_test_samplers_LDADD = $(CMOCKA_LIBS) $(base_libs)
 tests_unit_test_stats_SOURCES = tests/unit/test_stats.c $(harness_base_sources) $(stats_sources)
 tests_unit_test_stats_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
+tests_unit_test_compare_SOURCES = tests/unit/test_compare.c $(harness_base_sources) $(stats_sources)
+tests_unit_test_compare_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
+tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c $(harness_base_sources) $(stats_sources)
+tests_unit_test_verdict_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
+tests_unit_test_changepoint_SOURCES = tests/unit/test_changepoint.c $(harness_base_sources) $(stats_sources)
+tests_unit_test_changepoint_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c $(judge_sources)
 nodist_tests_unit_test_detect_SOURCES = $(store_built)
 tests_unit_test_detect_LDADD = $(CMOCKA_LIBS) $(judge_libs)
