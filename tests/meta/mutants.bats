@@ -54,7 +54,7 @@ mutant() { if survives "$@"; then echo "not seen: $*"; return 1; fi; }
 	mutant test_compare perm.c 's|rank\[i\] = 2 \* less + equal + 1|rank[i] = 2 * less + 2|'
 }
 
-@test "mutants: blocks not aligned; arms shuffled across blocks" {
+@test "mutants: blocks not aligned, arms shuffled across blocks" {
 	mutant test_verdict perm.c 's|y\[j\] -= middle|y[j] -= 0|'
 	mutant test_compare perm.c 's|^		end = block_end(s, i);$|		end = s->n;|'
 }

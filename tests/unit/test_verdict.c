@@ -82,6 +82,16 @@ static void test_both_ways(void **state)
 	u.metric.better = "";
 	assert_int_equal(judge(&u), WRING_CMP_INCONCLUSIVE);
 	assert_non_null(strstr(u.r.reason, "neither direction"));
+	/* What the runs of a block have in common does not matter. */
+	u = t = trial(4, 12, 1, 1);
+	judge(&t);
+	for (size_t i = 0; i < u.n; i++)
+		u.v[i] *= 1 + u.run[i].block * u.run[i].block;
+	judge(&u);
+	near(u.r.p, t.r.p, 1e-12);
+	near(u.r.effect_pct, t.r.effect_pct, 1e-6);
+	t = trial(4, 1, 10, 1);
+	judge(&t);
 	/* Runs in any order, with the same answer to the last digit. */
 	u = t;
 	for (size_t i = 0; i < u.n; i++) {
@@ -194,6 +204,10 @@ static void test_zeros(void **state)
 	u.v[1] = 5;
 	assert_int_equal(judge(&u), WRING_CMP_INCONCLUSIVE);
 	assert_true(u.r.zeros);
+	for (size_t i = 0; i < u.n; i++)
+		u.v[i] = i == 1 ? 0 : 100;
+	assert_int_equal(judge(&u), WRING_CMP_INCONCLUSIVE);
+	assert_true(u.r.ci_hi < 0.1 && u.r.ci_lo > -0.1);
 }
 
 static void test_two_modes(void **state)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analyzers/stats/changepoint.h"
+
+#include <errno.h>
+#include <gsl/gsl_randist.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyzers/stats/design.h"
+#include "analyzers/stats/order.h"
+
+struct search {
+	struct wring_change_opts o;
+	gsl_rng *rng;
+	double *row;		/* row[i * n + j]: sum of |y[i] - y[k]| over k < j */
+	double *y, *mixed;
+	struct wring_change *found;
+	size_t n_found;
+};
+
+static double median_of(const double *y, size_t n, double *scratch)
+{
+	memcpy(scratch, y, n * sizeof(*y));
+	return wring_median(scratch, n);
+}
+
+double wring_lag(const double *y, size_t n, size_t lag)
+{
+	double mean = 0, all = 0, next = 0;
+
+	for (size_t i = 0; i < n; i++)
+		mean += y[i] / (double)n;
+	for (size_t i = 0; i < n; i++) {
+		all += (y[i] - mean) * (y[i] - mean);
+		if (i + lag < n)
+			next += (y[i] - mean) * (y[i + lag] - mean);
+	}
+	return all > 0 ? next / all : 0;
+}
+
+/* The largest Q over all pairs of neighbouring segments [0, t) and [t, k): mn/(m+n) times twice the mean distance between
+ * them less the mean distances within each. Sums grow by one value a step, so this takes n^2 steps. */
+static double best_split(struct search *s, const double *y, size_t n, size_t *at)
+{
+	size_t least = s->o.min_segment;
+	double best = -INFINITY, left = 0, *whole = s->row + n * n;
+
+	for (size_t i = 0; i < n; i++) {
+		double sum = 0;
+
+		for (size_t j = 0; j < n; j++) {
+			s->row[i * n + j] = sum;
+			sum += fabs(y[i] - y[j]);
+		}
+		whole[i] = (i ? whole[i - 1] : 0) + s->row[i * n + i];
+	}
+	for (size_t t = 1; t + least <= n; t++) {
+		double right = 0, m = (double)t;
+
+		left += s->row[(t - 1) * n + t - 1];
+		if (t < least)
+			continue;
+		for (size_t k = t; k < n; k++) {
+			double r = (double)(k - t + 1), q;
+
+			right += s->row[k * n + k] - s->row[k * n + t];
+			if (k - t + 1 < least)
+				continue;
+			q = 2 / (m * r) * (whole[k] - left - right);
+			q -= m > 1 ? 2 / (m * (m - 1)) * left : 0;
+			q -= r > 1 ? 2 / (r * (r - 1)) * right : 0;
+			q *= m * r / (m + r);
+			if (q > best) {
+				best = q;
+				if (at)
+					*at = t;
+			}
+		}
+	}
+	return best;
+}
+
+/* Mean square of the differences to the lag-th next value, without the largest tenth: a few steps in the level do not
+ * move it, as they would move a correlation. */
+static double roughness(const double *y, size_t n, size_t lag, double *scratch)
+{
+	size_t m = n - lag, keep = m - m / 10;
+	double sum = 0;
+
+	for (size_t i = 0; i < m; i++)
+		scratch[i] = (y[i + lag] - y[i]) * (y[i + lag] - y[i]);
+	wring_sort(scratch, m);
+	for (size_t i = 0; i < keep; i++)
+		sum += scratch[i];
+	return sum / (double)keep;
+}
+
+/* The share r of its distance from the level that a value keeps to the next night: roughness grows by 1 + r from lag 1 to
+ * lag 2. It is taken out of the window before the search, as a permutation makes neighbours independent; a step in the
+ * level stays a step, 1 - r times as high. */
+static void whiten(const double *y, size_t n, double *ret, double *scratch)
+{
+	double one = n >= 30 ? roughness(y, n, 1, scratch) : 0;
+	double r = one > 0 ? fmin(roughness(y, n, 2, scratch) / one - 1, 0.95) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = i && r > 0 ? (y[i] - r * y[i - 1]) / (1 - r) : y[i];
+}
+
+/* p, or 1 as soon as it is certain to be above alpha. */
+static double split_p(struct search *s, const double *y, size_t n, double q)
+{
+	double draws = s->o.permutations + 1.0;
+	unsigned reached = 1;
+
+	for (unsigned i = 0; i < s->o.permutations; i++) {
+		memcpy(s->mixed, y, n * sizeof(*y));
+		gsl_ran_shuffle(s->rng, s->mixed, n, sizeof(*y));
+		reached += best_split(s, s->mixed, n, NULL) >= q - 1e-12 * fabs(q);
+		if (reached > s->o.alpha * draws)
+			return 1;
+	}
+	return reached / draws;
+}
+
+static void split(struct search *s, size_t offset, size_t n)
+{
+	const double *y = s->y + offset;
+	size_t at = 0, i;
+	double p, q;
+
+	if (n < 2 * s->o.min_segment)
+		return;
+	q = best_split(s, y, n, &at);
+	if (!(q > 0))
+		return;
+	p = split_p(s, y, n, q);
+	if (p > s->o.alpha)
+		return;
+	/* Windows overlap: the same change may be there already. */
+	for (i = 0; i < s->n_found; i++)
+		if (s->found[i].at + s->o.min_segment > offset + at && offset + at + s->o.min_segment > s->found[i].at)
+			break;
+	if (i == s->n_found)
+		s->found[s->n_found++] = (struct wring_change){ .at = offset + at, .p = p };
+	split(s, offset, at);
+	split(s, offset + at, n - at);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct wring_change *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+int wring_changes(const double *y, size_t n, const struct wring_change_opts *opts, struct wring_change *ret, size_t max,
+		  size_t *found)
+{
+	struct search s = { .o = opts ? *opts : (struct wring_change_opts){ 0 } };
+	size_t step;
+	int rc = -ENOMEM;
+
+	*found = 0;
+	s.o.alpha = s.o.alpha > 0 ? s.o.alpha : 0.005;
+	s.o.min_segment = s.o.min_segment ? s.o.min_segment : 5;
+	s.o.window = s.o.window ? s.o.window : 120;
+	s.o.window = s.o.window > 512 ? 512 : s.o.window < 4 ? 4 : s.o.window;
+	s.o.permutations = s.o.permutations ? s.o.permutations : 999;
+	step = s.o.window / 2;
+	s.rng = wring_rng(s.o.seed);
+	s.row = malloc((s.o.window + 1) * s.o.window * sizeof(*s.row));
+	s.mixed = calloc(n + s.o.window, sizeof(*s.mixed));
+	s.found = calloc(n + 1, sizeof(*s.found));
+	s.y = malloc((n + 1) * sizeof(*s.y));
+	if (!s.rng || !s.row || !s.mixed || !s.found || !s.y)
+		goto out;
+	for (size_t from = 0; from < n; from += step) {
+		size_t len = n - from < s.o.window ? n - from : s.o.window;
+
+		whiten(y + from, len, s.y + from, s.mixed);
+		split(&s, from, len);
+		if (n - from <= s.o.window)
+			break;
+	}
+	qsort(s.found, s.n_found, sizeof(*s.found), by_time);
+	for (size_t i = 0; i < s.n_found; i++) {
+		size_t from = i ? s.found[i - 1].at : 0, to = i + 1 < s.n_found ? s.found[i + 1].at : n, at = s.found[i].at;
+
+		s.found[i].before = median_of(y + from, at - from, s.mixed);
+		s.found[i].after = median_of(y + at, to - at, s.mixed);
+		if (i < max)
+			ret[i] = s.found[i];
+	}
+	*found = s.n_found;
+	rc = 0;
+out:
+	if (s.rng)
+		gsl_rng_free(s.rng);
+	free(s.row);
+	free(s.mixed);
+	free(s.found);
+	free(s.y);
+	return rc;
+}
+
+size_t wring_cusum(const double *y, size_t n, double center, double sigma, double k, double h, int *side)
+{
+	double up = 0, down = 0;
+
+	for (size_t i = 0; i < n && sigma > 0; i++) {
+		double z = (y[i] - center) / sigma;
+
+		up = fmax(0, up + z - k);
+		down = fmax(0, down - z - k);
+		if (up > h || down > h) {
+			*side = up > h ? 1 : -1;
+			return i;
+		}
+	}
+	*side = 0;
+	return n;
+}
+
+void wring_cusum_base(const double *y, size_t n, double *center, double *sigma)
+{
+	double *v = malloc((n + 1) * sizeof(*v)), r = wring_lag(y, n, 1);
+
+	*center = *sigma = 0;
+	if (!v)
+		return;
+	*center = median_of(y, n, v);
+	for (size_t i = 0; i < n; i++)
+		v[i] = fabs(y[i] - *center);
+	*sigma = 1.4826 * wring_median(v, n);
+	if (n && r > 2 / sqrt((double)n))
+		*sigma *= sqrt((1 + r) / (1 - fmin(r, 0.95)));
+	free(v);
+}
+
+double wring_fence(const double *change, size_t n)
+{
+	double *v = malloc((n + 1) * sizeof(*v)), q1, q3;
+
+	if (!v || !n) {
+		free(v);
+		return INFINITY;
+	}
+	for (size_t i = 0; i < n; i++)
+		v[i] = fabs(change[i]);
+	q1 = wring_quantile(v, n, 0.25);
+	q3 = wring_quantile(v, n, 0.75);
+	free(v);
+	return q3 + 3 * (q3 - q1);
+}
