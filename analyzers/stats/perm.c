@@ -320,8 +320,8 @@ static double crossing(const struct wring_perm *s, double wide)
 /* From a shift that is not rejected outwards to one that is. */
 static double bound(const struct wring_perm *s, double inside, double outside, double alpha)
 {
-	if (wring_perm_p(s, inside, 0) <= alpha)	/* one arm died out: no finite shift explains it */
-		return outside > inside ? -INFINITY : INFINITY;
+	if (wring_perm_p(s, inside, 0) <= alpha)	/* equal figures: every shift but this one is rejected */
+		return inside;
 	if (wring_perm_p(s, outside, 0) > alpha)
 		return outside > inside ? INFINITY : -INFINITY;
 	for (int i = 0; i < STEPS; i++) {
@@ -340,9 +340,16 @@ struct wring_shift wring_perm_shift(const struct wring_perm *s, double confidenc
 	double wide = bracket(s), start, alpha = 1 - confidence + 1e-12;
 	struct wring_shift r = { .estimate = crossing(s, wide) };
 
+	if (fabs(r.estimate) < 1e-8 * wide)
+		r.estimate = 0;
 	start = isfinite(r.estimate) ? r.estimate : copysign(wide, r.estimate);
-	r.lower = r.estimate == -INFINITY ? -INFINITY : bound(s, start, -wide, alpha);
-	r.upper = r.estimate == INFINITY ? INFINITY : bound(s, start, wide, alpha);
+	r.lower = r.upper = r.estimate;
+	if (!isfinite(r.estimate) && wring_perm_p(s, start, 0) <= alpha)
+		return r;	/* one arm died out: no finite shift explains it */
+	if (r.estimate != -INFINITY)
+		r.lower = bound(s, start, -wide, alpha);
+	if (r.estimate != INFINITY)
+		r.upper = bound(s, start, wide, alpha);
 	return r;
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Mistakes that were found in benchmark tools of good repute, put into ours one by one: the unit tests must see each.
 
-setup_file() {
+setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
 	pkg-config --exists gsl cmocka || skip "no cmocka: apt-get install libcmocka-dev"
 }

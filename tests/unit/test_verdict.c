@@ -207,7 +207,14 @@ static void test_zeros(void **state)
 	for (size_t i = 0; i < u.n; i++)
 		u.v[i] = i == 1 ? 0 : 100;
 	assert_int_equal(judge(&u), WRING_CMP_INCONCLUSIVE);
-	assert_true(u.r.ci_hi < 0.1 && u.r.ci_lo > -0.1);
+	near(u.r.ci_lo, 0, 1e-3);
+	near(u.r.ci_hi, 0, 1e-3);
+	/* Ties apart: 100 against 110, always. */
+	for (size_t i = 0; i < u.n; i++)
+		u.v[i] = u.run[i].b ? 110 : 100;
+	assert_int_equal(judge(&u), WRING_CMP_REGRESSION);
+	near(u.r.ci_lo, 10, 1e-3);
+	near(u.r.ci_hi, 10, 1e-3);
 }
 
 static void test_two_modes(void **state)
