@@ -2,6 +2,7 @@
 /* anon: anonymous memory in chunks, all of it written. The trap: pages of zeros cost nothing in swap (they are
  * told apart there), so the content decides what swapping them is like. */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -10,13 +11,14 @@
 #include "workloads/load/common.h"
 
 enum content { CONTENT_ZERO, CONTENT_RANDOM, CONTENT_COMPRESSIBLE };
-enum churn { CHURN_REPLACE, CHURN_TOUCH };
+enum churn { CHURN_REPLACE, CHURN_WALK, CHURN_RANDOM, CHURN_ZIPF };
 
 struct anon {
 	uint64_t chunk; /* parameters */
 	unsigned content, churn;
 	struct wring_slots slots; /* addresses */
-	uint64_t kept;            /* churn=touch: dropped, for make() to take up again */
+	uint64_t kept;            /* unless churn=replace: dropped, for make() to take up again */
+	uint64_t random;          /* state */
 	bool releasing;
 };
 
@@ -24,8 +26,9 @@ static const struct wring_param params[] = {
 	{ "chunk", WRING_SIZE, offsetof(struct anon, chunk), .def = "1M", .min = "4K", .max = "1G", .help = "bytes in one mapping" },
 	{ "content", WRING_ENUM, offsetof(struct anon, content), .def = "random", .choices = "zero|random|compressible",
 	  .help = "what is written; compressible: one random word in eight, the rest zeros" },
-	{ "churn", WRING_ENUM, offsetof(struct anon, churn), .def = "replace", .choices = "replace|touch",
-	  .help = "while churning: give the oldest chunk back and make a new one, or write to each of its pages" },
+	{ "churn", WRING_ENUM, offsetof(struct anon, churn), .def = "replace", .choices = "replace|walk|random|zipf",
+	  .help = "while churning: give the oldest chunk back and make a new one; or write to each page of a chunk: one after the other, at "
+		  "random, or the one of rank k with a probability of 1/k" },
 	{ 0 } };
 
 static int setup(struct wring_wctx *c, struct wring_err *err)
@@ -33,6 +36,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	struct anon *a = wring_wdata(c);
 
 	(void)err;
+	a->random = wring_seed(c) | 1;
 	a->chunk = (a->chunk + wring_page_size() - 1) / wring_page_size() * wring_page_size();
 	/* and an entry in a page table for each page */
 	wring_object(c, a->chunk + a->chunk / wring_page_size() * sizeof(void *), false);
@@ -51,16 +55,16 @@ static void write_content(const struct anon *a, uint64_t *words, uint64_t n, uin
 		words[i] = wring_random(&state);
 }
 
-static int map_chunk(const struct anon *a, uint64_t *ret)
+static int map_chunk(struct wring_wctx *c, const struct anon *a, uint64_t *ret)
 {
 	char *map = mmap(NULL, a->chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int r;
 
 	if (map == MAP_FAILED)
-		return -errno;
+		return wring_failed(c, "mmap", errno);
 	/* huge pages are another workload, thp; without them in the kernel it is EINVAL */
 	if (madvise(map, a->chunk, MADV_NOHUGEPAGE) && errno != EINVAL) {
-		r = -errno;
+		r = wring_failed(c, "madvise", errno);
 		munmap(map, a->chunk);
 		return r;
 	}
@@ -68,12 +72,36 @@ static int map_chunk(const struct anon *a, uint64_t *ret)
 	return 0;
 }
 
+/* Chunks move up in the ring by taking turns, but object modulo their number stays the same: a chunk keeps its rank. */
+static uint64_t pick(struct anon *a, uint64_t newest)
+{
+	uint64_t first = a->slots.first, n = newest - first + 1, rank;
+	double u = (double)(wring_random(&a->random) >> 11) * 0x1p-53;
+
+	switch (a->churn) {
+	case CHURN_RANDOM: rank = (uint64_t)(u * (double)n); break;
+	case CHURN_ZIPF: rank = (uint64_t)exp(u * log((double)n + 1)) - 1; break; /* P(k) = log((k + 2) / (k + 1)) / log(n + 1) */
+	default: return newest;
+	}
+	if (rank >= n)
+		rank = n - 1;
+	return first + (rank + n - first % n) % n;
+}
+
+static void touch(const struct anon *a, uint64_t address)
+{
+	for (uint64_t i = 0; i < a->chunk; i += wring_page_size()) {
+		volatile char *page = (volatile char *)(uintptr_t)(address + i);
+		char byte = *page; /* volatile: the page is read and dirtied, and keeps its content */
+
+		*page = byte;
+	}
+}
+
 static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct anon *a = wring_wdata(c);
 	uint64_t *slot = wring_slot(&a->slots, object);
-	volatile char *page;
-	char byte;
 	int r;
 
 	if (!slot)
@@ -82,22 +110,18 @@ static int make(struct wring_wctx *c, uint64_t object)
 	if (a->kept) {
 		*slot = a->kept;
 		a->kept = 0;
-		for (uint64_t i = 0; i < a->chunk; i += wring_page_size()) {
-			page = (volatile char *)(uintptr_t)(*slot + i);
-			byte = *page; /* volatile: the page is read and dirtied, and keeps its content */
-			*page = byte;
-		}
+		touch(a, *wring_slot(&a->slots, pick(a, object)));
 		return 0;
 	}
-	r = map_chunk(a, slot);
+	r = map_chunk(c, a, slot);
 	if (!r)
 		write_content(a, (uint64_t *)(uintptr_t)*slot, a->chunk / sizeof(uint64_t), wring_seed(c) + object);
 	return r;
 }
 
-static int unmap(const struct anon *a, uint64_t address)
+static int unmap(struct wring_wctx *c, const struct anon *a, uint64_t address)
 {
-	return munmap((void *)(uintptr_t)address, a->chunk) ? -errno : 0;
+	return munmap((void *)(uintptr_t)address, a->chunk) ? wring_failed(c, "munmap", errno) : 0;
 }
 
 static int drop(struct wring_wctx *c, uint64_t object)
@@ -105,16 +129,16 @@ static int drop(struct wring_wctx *c, uint64_t object)
 	struct anon *a = wring_wdata(c);
 	uint64_t address = wring_slot_take(&a->slots, object);
 
-	if (a->churn == CHURN_TOUCH && !a->releasing && !a->kept) {
+	if (a->churn != CHURN_REPLACE && !a->releasing && !a->kept) {
 		a->kept = address;
 		return 0;
 	}
 	/* two drops in a row are no churn */
 	a->releasing = true;
 	if (a->kept)
-		unmap(a, a->kept);
+		unmap(c, a, a->kept);
 	a->kept = 0;
-	return unmap(a, address);
+	return unmap(c, a, address);
 }
 
 static void teardown(struct wring_wctx *c)
@@ -122,7 +146,7 @@ static void teardown(struct wring_wctx *c)
 	struct anon *a = wring_wdata(c);
 
 	if (a->kept)
-		unmap(a, a->kept);
+		unmap(c, a, a->kept);
 	wring_slots_done(&a->slots);
 }
 
@@ -131,7 +155,9 @@ static const struct wring_workload anon = {
 	.summary = "anonymous memory: chunks written with zeros, random or compressible content",
 	.doc = "mmap(MAP_PRIVATE | MAP_ANONYMOUS), MADV_NOHUGEPAGE, and a write to every page: anon, and 8 bytes of page table a page. "
 	       "Without swap nothing of it can be reclaimed. Pages of zeros take no room in swap; random ones do not compress. An "
-	       "object is a chunk. With churn=touch and a single object, its release waits for the end of the process.",
+	       "object is a chunk. While churning, chunks may be touched where they are instead, so that reclaim has a working set to find: walk is the "
+	       "worst for an LRU, zipf (exponent 1) has hot chunks; chunk=4K makes it pages. Then, with a single object, its release waits for "
+	       "the end of the process. At memory.max the process is killed; the event of its end says how much it had made.",
 	.params = params,
 	.size = sizeof(struct anon),
 	.setup = setup,

@@ -54,7 +54,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	return 0;
 }
 
-static int make_item(struct fds *f, uint64_t object)
+static int make_item(struct wring_wctx *c, struct fds *f, uint64_t object)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = object };
 	uint64_t *slot = wring_slot(&f->slots, object / TARGETS);
@@ -65,30 +65,33 @@ static int make_item(struct fds *f, uint64_t object)
 	if (!*slot) {
 		epoll = epoll_create1(EPOLL_CLOEXEC);
 		if (epoll < 0)
-			return -errno;
+			return wring_fails(c, "epoll_create1", errno, EMFILE, WRING_NOFILE_REMEDY);
 		*slot = (uint64_t)epoll;
 	}
-	return epoll_ctl((int)*slot, EPOLL_CTL_ADD, f->targets[object % TARGETS], &e) ? -errno : 0;
+	if (epoll_ctl((int)*slot, EPOLL_CTL_ADD, f->targets[object % TARGETS], &e))
+		return wring_fails(c, "epoll_ctl", errno, ENOSPC, "raise fs.epoll.max_user_watches, or lower the footprint");
+	return 0;
 }
 
 static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct fds *f = wring_wdata(c);
+	const char *call;
 	uint64_t *slot;
 	int fd;
 
 	if (f->kind == KIND_EPOLL)
-		return make_item(f, object);
+		return make_item(c, f, object);
 	slot = wring_slot(&f->slots, object);
 	if (!slot)
 		return -ENOMEM;
 	switch (f->kind) {
-	case KIND_EVENTFD: fd = eventfd(0, EFD_CLOEXEC); break;
-	case KIND_TIMERFD: fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); break;
-	default: fd = open("/dev/null", O_RDONLY | O_CLOEXEC); break;
+	case KIND_EVENTFD: call = "eventfd2", fd = eventfd(0, EFD_CLOEXEC); break;
+	case KIND_TIMERFD: call = "timerfd_create", fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); break;
+	default: call = "openat", fd = open("/dev/null", O_RDONLY | O_CLOEXEC); break;
 	}
 	if (fd < 0)
-		return -errno;
+		return wring_fails(c, call, errno, EMFILE, WRING_NOFILE_REMEDY);
 	*slot = (uint64_t)fd;
 	return 0;
 }
@@ -99,19 +102,21 @@ static int drop(struct wring_wctx *c, uint64_t object)
 	uint64_t *slot;
 
 	if (f->kind != KIND_EPOLL)
-		return close((int)wring_slot_take(&f->slots, object)) ? -errno : 0;
+		return close((int)wring_slot_take(&f->slots, object)) ? wring_failed(c, "close", errno) : 0;
 	slot = wring_slot(&f->slots, object / TARGETS);
 	if (epoll_ctl((int)*slot, EPOLL_CTL_DEL, f->targets[object % TARGETS], NULL))
-		return -errno;
+		return wring_failed(c, "epoll_ctl", errno);
 	if (object % TARGETS < TARGETS - 1)
 		return 0;
-	return close((int)wring_slot_take(&f->slots, object / TARGETS)) ? -errno : 0;
+	return close((int)wring_slot_take(&f->slots, object / TARGETS)) ? wring_failed(c, "close", errno) : 0;
 }
 
 static void teardown(struct wring_wctx *c)
 {
 	struct fds *f = wring_wdata(c);
 
+	for (int i = 0; f->kind == KIND_EPOLL && i < TARGETS; i++)
+		close(f->targets[i]);
 	wring_slots_done(&f->slots);
 }
 
@@ -123,7 +128,7 @@ static const struct wring_workload fd_workload = {
 	       "dentry; eventfd_ctx (kmalloc-64) and timerfd_ctx (kmalloc-256) are not charged to anybody. file: open() of "
 	       "/dev/null, filp alone. All in slab_unreclaimable but the dentries, which are in slab_reclaimable although they "
 	       "cannot be reclaimed. The descriptor table is charged too, 8 bytes an entry, and grows by doubling. Needs "
-	       "RLIMIT_NOFILE: it goes to its hard limit, and then fails with EMFILE.",
+	       "RLIMIT_NOFILE, which root has raised to fs.nr_open and others to its hard limit; beyond it is EMFILE.",
 	.params = params,
 	.size = sizeof(struct fds),
 	.setup = setup,

@@ -20,11 +20,14 @@
 
 #define KERNEL_STACK_PAGES 4
 
+#define PIDS_REMEDY "pids.max of the cgroup, kernel.pid_max, kernel.threads-max or the limit of processes (ulimit -u) is reached: " \
+	"raise it, or lower the footprint"
+
 enum kind { KIND_PROCESS, KIND_THREAD };
 
 struct forks {
 	unsigned kind; /* parameters */
-	uint64_t stack;
+	uint64_t stack, touched;
 	struct wring_slots slots; /* pids, or pointers to struct sleeper */
 };
 
@@ -37,7 +40,9 @@ struct sleeper {
 static const struct wring_param params[] = {
 	{ "kind", WRING_ENUM, offsetof(struct forks, kind), .def = "process", .choices = "process|thread", .help = "what sleeps" },
 	{ "stack", WRING_SIZE, offsetof(struct forks, stack), .def = "64K", .min = "16K", .max = "8M",
-	  .help = "a thread's stack; only what is touched of it counts, a page" },
+	  .help = "a thread's stack" },
+	{ "touched", WRING_SIZE, offsetof(struct forks, touched), .def = "4K", .min = "4K", .max = "8M",
+	  .help = "what is written of a thread's stack, and so charged" },
 	{ 0 } };
 
 static int start_process(uint64_t *ret)
@@ -92,6 +97,8 @@ static int start_thread(const struct forks *f, uint64_t *ret)
 		return r;
 	}
 	madvise(s->stack, f->stack, MADV_NOHUGEPAGE);
+	for (uint64_t i = wring_page_size(); i <= f->touched; i += wring_page_size())
+		((volatile char *)s->stack)[f->stack - i] = 's';
 	pthread_attr_init(&attr);
 	r = -pthread_attr_setstack(&attr, s->stack, f->stack);
 	if (!r)
@@ -142,7 +149,7 @@ static uint64_t process_memory(uint64_t pid)
 	for (const char *p = maps; p && (p = strchr(p, '\n')); p++)
 		n_maps++;
 	return field(status, "\nVmPTE:") + wring_page_size() + field(rollup, "\nPrivate_Dirty:") +
-	       n_maps * (wring_slab_charge("vm_area_struct", 160) + wring_slab_charge("vma_lock", 40) +
+	       n_maps * (wring_slab_charge("vm_area_struct", 160) + wring_slab_charge("vma_lock", 0) +
 			 wring_slab_charge("anon_vma_chain", 64) + wring_slab_charge("anon_vma", 104) / 2) +
 	       wring_slab_charge("mm_struct", 1408) + wring_slab_charge("signal_cache", 1152) + wring_slab_charge("sighand_cache", 2112) +
 	       wring_slab_charge("files_cache", 704) + wring_slab_charge("fs_cache", 64);
@@ -156,14 +163,18 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	int r;
 
 	if (f->kind == KIND_THREAD) {
-		/* a page of its stack, and the mapping with its guard */
-		bytes += wring_page_size() + 2 * (wring_slab_charge("vm_area_struct", 160) + wring_slab_charge("vma_lock", 40));
+		f->touched = (f->touched + wring_page_size() - 1) / wring_page_size() * wring_page_size();
+		if (f->touched > f->stack)
+			return wring_err_set(err, -EINVAL, "fork: touched=%llu is more than stack=%llu", (unsigned long long)f->touched,
+					     (unsigned long long)f->stack);
+		/* of its stack, and the mapping, with that of its neighbour */
+		bytes += f->touched + 2 * (wring_slab_charge("vm_area_struct", 160) + wring_slab_charge("vma_lock", 0));
 		wring_object(c, bytes, false);
 		return 0;
 	}
 	r = start_process(&pid);
 	if (r)
-		return wring_err_set(err, r, "fork: a process to measure: %s", strerror(-r));
+		return wring_err_set(err, r, "fork: a process to measure: %s%s", strerror(-r), r == -EAGAIN ? " (" PIDS_REMEDY ")" : "");
 	usleep(20000); /* it sleeps by then */
 	bytes += process_memory(pid);
 	end_process(pid);
@@ -175,10 +186,15 @@ static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct forks *f = wring_wdata(c);
 	uint64_t *slot = wring_slot(&f->slots, object);
+	int r;
 
 	if (!slot)
 		return -ENOMEM;
-	return f->kind == KIND_THREAD ? start_thread(f, slot) : start_process(slot);
+	if (f->kind == KIND_THREAD)
+		r = start_thread(f, slot);
+	else
+		r = start_process(slot);
+	return r ? wring_fails(c, f->kind == KIND_THREAD ? "clone3" : "fork", -r, EAGAIN, PIDS_REMEDY) : 0;
 }
 
 static int drop(struct wring_wctx *c, uint64_t object)
@@ -186,7 +202,9 @@ static int drop(struct wring_wctx *c, uint64_t object)
 	struct forks *f = wring_wdata(c);
 	uint64_t value = wring_slot_take(&f->slots, object);
 
-	return f->kind == KIND_THREAD ? end_thread(f, value) : end_process(value);
+	int r = f->kind == KIND_THREAD ? end_thread(f, value) : end_process(value);
+
+	return r ? wring_failed(c, f->kind == KIND_THREAD ? "futex" : "wait4", -r) : 0;
 }
 
 static void teardown(struct wring_wctx *c)
@@ -203,7 +221,7 @@ static const struct wring_workload fork_workload = {
 	       "kernel_stack (16 KB), pagetables, anon (pages copied on write), and in slab_unreclaimable task_struct, "
 	       "signal_cache, sighand_cache, files_cache, mm_struct, vm_area_struct, anon_vma_chain, pid, cred_jar. Limits: "
 	       "pids.max, kernel.pid_max, kernel.threads-max (EAGAIN), vm.max_map_count for threads. Tasks and stacks are freed "
-	       "by RCU, and the kernel keeps two stacks a CPU. Children end with their parent (PR_SET_PDEATHSIG).",
+	       "by RCU, and the kernel keeps two stacks a CPU. Children end with their parent (PR_SET_PDEATHSIG). A thread's own stack is `anon`, as much of it as `touched` says.",
 	.params = params,
 	.size = sizeof(struct forks),
 	.setup = setup,

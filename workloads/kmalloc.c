@@ -100,23 +100,28 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	if (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 1) < 0)
 		return wring_err_set(err, -errno, "kmalloc: a keyring: %s", strerror(errno));
 	/* nobody is charged, so nothing of it is in the ledger */
-	wring_object(c, wring_slab_bytes("kmalloc-4k", 4096) + wring_slab_bytes("key_jar", 256), true);
+	wring_object(c, wring_kmalloc_charge(KEY_BYTES) + wring_slab_charge("key_jar", 256) - 2 * sizeof(void *), true);
 	return 0;
 }
 
-static int fill_queue(int queue, uint64_t messages, uint64_t seed)
+static int fill_queue(struct wring_wctx *c, int queue, uint64_t messages, uint64_t seed)
 {
 	struct message m = { .type = 1 };
 
 	memset(m.text, (int)(seed & 0xff), sizeof(m.text));
 	for (uint64_t i = 0; i < messages; i++)
 		if (msgsnd(queue, &m, sizeof(m.text), IPC_NOWAIT)) {
-			int r = errno == EAGAIN ? -ENOSPC : -errno;
+			int r = wring_fails(c, "msgsnd", errno, EAGAIN, "kernel.msgmnb has become smaller than it was at the start");
 
 			msgctl(queue, IPC_RMID, NULL);
 			return r;
 		}
 	return 0;
+}
+
+static void name_file(const struct wring_wctx *c, uint64_t n, char *buf, size_t size)
+{
+	snprintf(buf, size, "x%u-%llu", wring_index(c), (unsigned long long)n);
 }
 
 static int make_xattr(struct wring_wctx *c, uint64_t object)
@@ -125,20 +130,23 @@ static int make_xattr(struct wring_wctx *c, uint64_t object)
 	char file[32], name[32], value[XATTR_BYTES];
 	_cleanup_close_ int fd = -1;
 
-	snprintf(file, sizeof(file), "x%llu", (unsigned long long)(object / XATTRS_PER_FILE));
+	name_file(c, object / XATTRS_PER_FILE, file, sizeof(file));
 	snprintf(name, sizeof(name), "trusted.w%02llu", (unsigned long long)(object % XATTRS_PER_FILE));
 	fd = openat(wring_dirfd(c), file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return -errno;
+		return wring_fails(c, "openat", errno, ENOSPC, WRING_FULL_REMEDY);
 	k->xattr_next = object / XATTRS_PER_FILE + 1;
 	memset(value, 'x', sizeof(value));
-	return fsetxattr(fd, name, value, sizeof(value), XATTR_CREATE) ? -errno : 0;
+	if (fsetxattr(fd, name, value, sizeof(value), XATTR_CREATE))
+		return wring_fails(c, "fsetxattr", errno, ENOSPC, "attributes fill the tmpfs: make it larger, or lower the footprint");
+	return 0;
 }
 
 static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct kmalloc *k = wring_wdata(c);
-	char name[32], payload[KEY_BYTES];
+	char name[48], payload[KEY_BYTES];
+	const char *call = k->kind == KIND_KEYCTL ? "add_key" : k->kind == KIND_SEMGET ? "semget" : "msgget";
 	uint64_t *slot;
 	long id;
 	int r;
@@ -149,15 +157,19 @@ static int make(struct wring_wctx *c, uint64_t object)
 	if (!slot)
 		return -ENOMEM;
 	if (k->kind == KIND_KEYCTL) {
-		snprintf(name, sizeof(name), "wring:%llu", (unsigned long long)object);
+		snprintf(name, sizeof(name), "wring:%u-%llu", wring_index(c), (unsigned long long)object);
 		memset(payload, 'k', sizeof(payload));
 		id = syscall(SYS_add_key, "user", name, payload, sizeof(payload), KEY_SPEC_PROCESS_KEYRING);
 	} else {
 		id = k->kind == KIND_SEMGET ? semget(IPC_PRIVATE, SEMAPHORES, 0600) : msgget(IPC_PRIVATE, 0600);
 	}
+	if (id < 0 && k->kind == KIND_KEYCTL)
+		return wring_fails(c, call, errno, EDQUOT, "raise kernel.keys.root_maxbytes and kernel.keys.root_maxkeys (maxbytes and "
+				   "maxkeys for who is not root), or lower the footprint");
 	if (id < 0)
-		return -errno;
-	r = k->kind == KIND_MSGSND ? fill_queue((int)id, k->messages, wring_seed(c) + object) : 0;
+		return wring_fails(c, call, errno, ENOSPC, "the IPC namespace is full (32000 queues or sets by default): use more processes, "
+				   "with namespace=no raise kernel.msgmni or kernel.sem, or lower the footprint");
+	r = k->kind == KIND_MSGSND ? fill_queue(c, (int)id, k->messages, wring_seed(c) + object) : 0;
 	if (!r)
 		*slot = (uint64_t)id;
 	return r;
@@ -169,31 +181,32 @@ static int drop_xattr(struct wring_wctx *c, uint64_t object)
 	char file[32], name[32];
 	_cleanup_close_ int fd = -1;
 
-	snprintf(file, sizeof(file), "x%llu", (unsigned long long)(object / XATTRS_PER_FILE));
+	name_file(c, object / XATTRS_PER_FILE, file, sizeof(file));
 	snprintf(name, sizeof(name), "trusted.w%02llu", (unsigned long long)(object % XATTRS_PER_FILE));
 	fd = openat(wring_dirfd(c), file, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || fremovexattr(fd, name))
-		return -errno;
+		return wring_failed(c, fd < 0 ? "openat" : "fremovexattr", errno);
 	if (object % XATTRS_PER_FILE < XATTRS_PER_FILE - 1)
 		return 0;
 	k->xattr_file = object / XATTRS_PER_FILE + 1;
-	return unlinkat(wring_dirfd(c), file, 0) ? -errno : 0;
+	return unlinkat(wring_dirfd(c), file, 0) ? wring_failed(c, "unlinkat", errno) : 0;
 }
 
 static int drop(struct wring_wctx *c, uint64_t object)
 {
 	struct kmalloc *k = wring_wdata(c);
+	const char *call;
 	int id, r;
 
 	if (k->kind == KIND_XATTR)
 		return drop_xattr(c, object);
 	id = (int)wring_slot_take(&k->slots, object);
 	switch (k->kind) {
-	case KIND_MSGSND: r = msgctl(id, IPC_RMID, NULL); break;
-	case KIND_SEMGET: r = semctl(id, 0, IPC_RMID); break;
-	default: r = (int)syscall(SYS_keyctl, KEYCTL_UNLINK, id, KEY_SPEC_PROCESS_KEYRING); break;
+	case KIND_MSGSND: call = "msgctl", r = msgctl(id, IPC_RMID, NULL); break;
+	case KIND_SEMGET: call = "semctl", r = semctl(id, 0, IPC_RMID); break;
+	default: call = "keyctl", r = (int)syscall(SYS_keyctl, KEYCTL_UNLINK, id, KEY_SPEC_PROCESS_KEYRING); break;
 	}
-	return r < 0 ? -errno : 0;
+	return r < 0 ? wring_failed(c, call, errno) : 0;
 }
 
 static void teardown(struct wring_wctx *c)
@@ -202,7 +215,7 @@ static void teardown(struct wring_wctx *c)
 	char file[32];
 
 	for (uint64_t i = k->xattr_file; i < k->xattr_next; i++) {
-		snprintf(file, sizeof(file), "x%llu", (unsigned long long)i);
+		name_file(c, i, file, sizeof(file));
 		unlinkat(wring_dirfd(c), file, 0);
 	}
 	wring_slots_done(&k->slots);
@@ -213,9 +226,9 @@ static const struct wring_workload kmalloc = {
 	.summary = "kmalloc memory: System V messages, semaphores, attributes; keys, which nobody is charged with",
 	.doc = "msgsnd: msgget() and msgsnd() of 2000 bytes until kernel.msgmnb is reached; caches msg_msg-2k (kmalloc-cg-2k "
 	       "before 6.11), slab_unreclaimable. xattr: fsetxattr(trusted.) of 4000 bytes on tmpfs files, kmalloc-cg-4k, "
-	       "slab_unreclaimable; it stays until the file goes, also when the process is killed. semget: 250 semaphores, whole "
+	       "slab_unreclaimable; not charged to anybody on 6.1; it stays until the file goes, also when the process is killed. semget: 250 semaphores, whole "
 	       "pages that count in slab_unreclaimable. keyctl: add_key() of 4000 bytes, kmalloc-4k, in no cgroup's charge, so "
-	       "that no limit contains it; root may have 25 MB of them (kernel.keys.root_maxbytes), and freed keys are collected "
+	       "that no limit contains it; root may have 25 MB of them (kernel.keys.root_maxbytes; EDQUOT), and freed keys are collected "
 	       "later. An object is a queue, an attribute, a set, a key. Trap: queues and sets outlive the process, so they are "
 	       "made in a new IPC namespace, which has its default limits.",
 	.params = params,

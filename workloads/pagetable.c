@@ -39,19 +39,19 @@ static int make(struct wring_wctx *c, uint64_t object)
 	if (!*slot) {
 		map = mmap(NULL, 2 * bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (map == MAP_FAILED)
-			return -errno;
+			return wring_failed(c, "mmap", errno);
 		base = ((uintptr_t)map + bytes - 1) / bytes * bytes;
 		if (base > (uintptr_t)map)
 			munmap(map, base - (uintptr_t)map);
 		munmap((void *)(uintptr_t)(base + bytes), (uintptr_t)map + bytes - base);
 		/* or the huge zero page would be mapped */
 		if (madvise((void *)(uintptr_t)base, bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
-			return -errno;
+			return wring_failed(c, "madvise", errno);
 		*slot = base;
 	}
 	/* a system call instead of a read: no memory is then an error, not a kill */
 	if (madvise((void *)(uintptr_t)(*slot + object % p->per_region * p->reach), wring_page_size(), MADV_POPULATE_READ))
-		return -errno;
+		return wring_failed(c, "madvise", errno);
 	return 0;
 }
 
@@ -61,7 +61,7 @@ static int drop(struct wring_wctx *c, uint64_t object)
 	uint64_t *slot = wring_slot(&p->slots, object / p->per_region);
 
 	if (munmap((void *)(uintptr_t)(*slot + object % p->per_region * p->reach), p->reach))
-		return -errno;
+		return wring_failed(c, "munmap", errno);
 	if (object % p->per_region == p->per_region - 1)
 		wring_slot_take(&p->slots, object / p->per_region);
 	return 0;

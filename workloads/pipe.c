@@ -23,16 +23,16 @@ static const struct wring_param params[] = {
 		  "but root" },
 	{ 0 } };
 
-static int open_pipe(const struct pipes *p, int fds[2], int *ret_bytes)
+static int open_pipe(struct wring_wctx *c, const struct pipes *p, int fds[2], int *ret_bytes)
 {
 	int r;
 
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
-		return -errno;
+		return wring_fails(c, "pipe2", errno, EMFILE, WRING_NOFILE_REMEDY);
 	*ret_bytes = fcntl(fds[1], F_SETPIPE_SZ, (int)p->bytes);
 	if (*ret_bytes >= 0)
 		return 0;
-	r = -errno;
+	r = wring_fails(c, "fcntl", errno, EPERM, "raise fs.pipe-user-pages-soft or fs.pipe-max-size, run as root, or lower the footprint");
 	close(fds[0]);
 	close(fds[1]);
 	return r;
@@ -49,7 +49,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	if (!p->page)
 		return wring_err_set(err, -ENOMEM, "pipe: a page");
 	memset(p->page, 'p', wring_page_size());
-	r = open_pipe(p, fds, &bytes);
+	r = open_pipe(c, p, fds, &bytes);
 	if (r)
 		return wring_err_set(err, r, "pipe: a pipe of %llu bytes: %s", (unsigned long long)p->bytes, strerror(-r));
 	close(fds[0]);
@@ -68,11 +68,11 @@ static int make(struct wring_wctx *c, uint64_t object)
 
 	if (!slot)
 		return -ENOMEM;
-	r = open_pipe(p, fds, &bytes);
+	r = open_pipe(c, p, fds, &bytes);
 	if (r)
 		return r;
 	for (uint64_t done = 0; done < p->bytes && !r; done += wring_page_size())
-		r = write(fds[1], p->page, wring_page_size()) < 0 ? -errno : 0;
+		r = write(fds[1], p->page, wring_page_size()) < 0 ? wring_failed(c, "write", errno) : 0;
 	if (r) {
 		close(fds[0]);
 		close(fds[1]);
@@ -87,7 +87,7 @@ static int drop(struct wring_wctx *c, uint64_t object)
 	struct pipes *p = wring_wdata(c);
 	uint64_t fds = wring_slot_take(&p->slots, object);
 
-	return close((int)(fds >> 32)) | close((int)(uint32_t)fds) ? -errno : 0;
+	return close((int)(fds >> 32)) | close((int)(uint32_t)fds) ? wring_failed(c, "close", errno) : 0;
 }
 
 static void teardown(struct wring_wctx *c)

@@ -63,20 +63,21 @@ static int make(struct wring_wctx *c, uint64_t object)
 		return -ENOMEM;
 	fd = memfd_create("wring", MFD_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return wring_fails(c, "memfd_create", errno, EMFILE, WRING_NOFILE_REMEDY);
 	r = fill(s, fd, wring_seed(c) + object);
-	if (r)
+	if (r) {
 		close(fd);
-	else
-		*slot = (uint64_t)fd;
-	return r;
+		return wring_failed(c, "write", -r);
+	}
+	*slot = (uint64_t)fd;
+	return 0;
 }
 
 static int drop(struct wring_wctx *c, uint64_t object)
 {
 	struct shmem *s = wring_wdata(c);
 
-	return close((int)wring_slot_take(&s->slots, object)) ? -errno : 0;
+	return close((int)wring_slot_take(&s->slots, object)) ? wring_failed(c, "close", errno) : 0;
 }
 
 static void teardown(struct wring_wctx *c)

@@ -15,7 +15,7 @@
 #define MADV_COLLAPSE 25
 #endif
 
-enum kind { KIND_FAULT, KIND_PARTIAL, KIND_COLLAPSE };
+enum kind { KIND_FAULT, KIND_PARTIAL, KIND_UNMAP, KIND_COLLAPSE };
 
 struct thp {
 	unsigned kind; /* parameter */
@@ -24,8 +24,9 @@ struct thp {
 };
 
 static const struct wring_param params[] = {
-	{ "kind", WRING_ENUM, offsetof(struct thp, kind), .def = "fault", .choices = "fault|partial|collapse",
-	  .help = "one write that faults a huge page in; the same, and half of it given back; or small pages collapsed into one" },
+	{ "kind", WRING_ENUM, offsetof(struct thp, kind), .def = "fault", .choices = "fault|partial|unmap|collapse",
+	  .help = "one write that faults a huge page in; the same, and half of it given back; the same, and all but its first small page "
+		  "unmapped; or small pages collapsed into one" },
 	{ 0 } };
 
 static int setup(struct wring_wctx *c, struct wring_err *err)
@@ -44,12 +45,12 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	return 0;
 }
 
-static int map_aligned(uint64_t bytes, char **ret)
+static int map_aligned(struct wring_wctx *c, uint64_t bytes, char **ret)
 {
 	char *map = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *base;
 
 	if (map == MAP_FAILED)
-		return -errno;
+		return wring_failed(c, "mmap", errno);
 	base = map + (bytes - (uintptr_t)map % bytes) % bytes;
 	if (base > map)
 		munmap(map, (size_t)(base - map));
@@ -58,25 +59,30 @@ static int map_aligned(uint64_t bytes, char **ret)
 	return 0;
 }
 
-static int make_huge(const struct thp *t, char *map)
+static int make_huge(struct wring_wctx *c, const struct thp *t, char *map)
 {
 	unsigned char is_there = 0;
 
 	if (madvise(map, t->bytes, t->kind == KIND_COLLAPSE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE))
-		return -errno;
+		return wring_failed(c, "madvise", errno);
 	for (uint64_t i = 0; i < t->bytes; i += t->kind == KIND_COLLAPSE ? wring_page_size() : t->bytes)
 		*(volatile char *)(map + i) = 't';
 	/* one small page instead: counted as a failure, so that it does not pass for the footprint */
 	if (t->kind != KIND_COLLAPSE && mincore(map + t->bytes - wring_page_size(), wring_page_size(), &is_there))
-		return -errno;
+		return wring_failed(c, "mincore", errno);
 	if (t->kind != KIND_COLLAPSE && !(is_there & 1))
-		return -ENOMEM;
-	/* and khugepaged must not make it whole again */
-	if (t->kind == KIND_PARTIAL)
-		return madvise(map, t->bytes, MADV_NOHUGEPAGE) || madvise(map + t->bytes / 2, t->bytes / 2, MADV_DONTNEED) ? -errno : 0;
+		return wring_failed(c, "huge-fault", ENOMEM);
 	if (t->kind == KIND_FAULT)
 		return 0;
-	return madvise(map, t->bytes, MADV_HUGEPAGE) || madvise(map, t->bytes, MADV_COLLAPSE) ? -errno : 0;
+	if (t->kind == KIND_COLLAPSE)
+		return madvise(map, t->bytes, MADV_HUGEPAGE) || madvise(map, t->bytes, MADV_COLLAPSE) ?
+		       wring_failed(c, "madvise", errno) : 0;
+	/* and khugepaged must not make it whole again */
+	if (madvise(map, t->bytes, MADV_NOHUGEPAGE))
+		return wring_failed(c, "madvise", errno);
+	if (t->kind == KIND_UNMAP)
+		return munmap(map + wring_page_size(), t->bytes - wring_page_size()) ? wring_failed(c, "munmap", errno) : 0;
+	return madvise(map + t->bytes / 2, t->bytes / 2, MADV_DONTNEED) ? wring_failed(c, "madvise", errno) : 0;
 }
 
 static int make(struct wring_wctx *c, uint64_t object)
@@ -88,10 +94,10 @@ static int make(struct wring_wctx *c, uint64_t object)
 
 	if (!slot)
 		return -ENOMEM;
-	r = map_aligned(t->bytes, &map);
+	r = map_aligned(c, t->bytes, &map);
 	if (r)
 		return r;
-	r = make_huge(t, map);
+	r = make_huge(c, t, map);
 	if (r)
 		munmap(map, t->bytes);
 	else
@@ -102,8 +108,9 @@ static int make(struct wring_wctx *c, uint64_t object)
 static int drop(struct wring_wctx *c, uint64_t object)
 {
 	struct thp *t = wring_wdata(c);
+	uint64_t bytes = t->kind == KIND_UNMAP ? wring_page_size() : t->bytes;
 
-	return munmap((void *)(uintptr_t)wring_slot_take(&t->slots, object), t->bytes) ? -errno : 0;
+	return munmap((void *)(uintptr_t)wring_slot_take(&t->slots, object), bytes) ? wring_failed(c, "munmap", errno) : 0;
 }
 
 static void teardown(struct wring_wctx *c)
@@ -115,12 +122,13 @@ static void teardown(struct wring_wctx *c)
 
 static const struct wring_workload thp = {
 	.name = "thp",
-	.summary = "transparent huge pages: faulted in, half given back, or collapsed",
-	.doc = "mmap() at a multiple of 2 MB, MADV_HUGEPAGE and one write; partial: then MADV_DONTNEED of the second half, which puts "
-	       "the page on the deferred split list: anon falls by half, memory.current not until reclaim splits it; collapse: 512 "
+	.summary = "transparent huge pages: faulted in, partly given back or unmapped, or collapsed",
+	.doc = "mmap() at a multiple of 2 MB, MADV_HUGEPAGE and one write; partial: then MADV_DONTNEED of the second half, "
+	       "unmap: then munmap() of all but the first small page; both put the huge page on the deferred split list: anon falls by half, "
+	       "or to 4 KB, memory.current not until reclaim splits it; collapse: 512 "
 	       "small pages and MADV_COLLAPSE (6.1; otherwise EINVAL). anon and anon_thp; thp_fault_alloc, thp_collapse_alloc, "
 	       "thp_fault_fallback and thp_fault_fallback_charge tell how it went: when none can be had, a fault makes one small "
-	       "page and says nothing; here that is seen with mincore() and counted as ENOMEM.",
+	       "page and says nothing; here that is seen with mincore() and counted as ENOMEM of `huge-fault`.",
 	.params = params,
 	.size = sizeof(struct thp),
 	.setup = setup,

@@ -57,6 +57,9 @@ void wring_ops(struct wring_wctx *c, uint64_t n);
  * call: its name, at most 15 characters. Returns -error, for make() and drop() to return; a failure of theirs that was not
  * counted so is counted under the workload's name. */
 int wring_failed(struct wring_wctx *c, const char *call, int error);
+/* Not the kernel's failure but a limit of the set-up (descriptors, pids, room on the disk): nothing is counted, the fill ends at
+ * once, and its error says how far it came and the remedy, a string constant. Returns -error too. */
+int wring_limit(struct wring_wctx *c, int error, const char *remedy);
 /* One operation took so long. The runner times make() by itself; a workload with `run` says what it wants to be known. */
 void wring_latency(struct wring_wctx *c, int64_t ns);
 /* So many did, at once. */
@@ -74,5 +77,3 @@ void wring_inflight(struct wring_wctx *c, int64_t bytes);
 void wring_left(struct wring_wctx *c, int64_t objects, int64_t bytes);
 /* Give a descriptor to the harness, which keeps it open, outside the cgroup, until the scenario's end. */
 int wring_give_fd(struct wring_wctx *c, int fd);
-/* Bytes of one object of a slab cache with its share of the slab; `fallback` when sysfs does not say. */
-uint64_t wring_slab_bytes(const char *cache, uint64_t fallback);

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,9 +63,11 @@ uint64_t wring_number_at(const char *path, uint64_t fallback)
 uint64_t wring_slab_charge(const char *cache, uint64_t fallback)
 {
 	char path[128];
+	uint64_t size;
 
 	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/slab_size", cache);
-	return wring_number_at(path, fallback) + sizeof(void *);
+	size = wring_number_at(path, fallback);
+	return size ? size + sizeof(void *) : 0;
 }
 
 uint64_t wring_kmalloc_charge(uint64_t bytes)
@@ -84,10 +90,75 @@ uint64_t wring_fd_charge(bool has_dentry)
 	return wring_slab_charge("filp", 256) + (has_dentry ? wring_slab_charge("dentry", 192) : 0) + sizeof(void *);
 }
 
+static const struct {
+	long magic;
+	const char *name, *inodes;
+	uint64_t bytes;
+} filesystems[] = {
+	{ TMPFS_MAGIC, "tmpfs", "shmem_inode_cache", 776 },
+	{ EXT4_SUPER_MAGIC, "ext4", "ext4_inode_cache", 1096 },
+	{ XFS_SUPER_MAGIC, "xfs", "xfs_inode", 1024 },
+	{ BTRFS_SUPER_MAGIC, "btrfs", "btrfs_inode", 1100 },
+	{ RAMFS_MAGIC, "ramfs", "inode_cache", 600 },
+	{ OVERLAYFS_SUPER_MAGIC, "overlay", "ovl_inode", 700 },
+	{ 0, "unknown", "inode_cache", 600 },
+};
+
+static size_t filesystem(int fd)
+{
+	struct statfs fs;
+	size_t i = 0;
+
+	if (fstatfs(fd, &fs))
+		fs.f_type = 0;
+	while (filesystems[i].magic && filesystems[i].magic != (long)fs.f_type)
+		i++;
+	return i;
+}
+
+const char *wring_fs_name(int fd, long *ret_magic)
+{
+	size_t i = filesystem(fd);
+
+	if (ret_magic)
+		*ret_magic = filesystems[i].magic;
+	return filesystems[i].name;
+}
+
+uint64_t wring_inode_charge(int fd)
+{
+	size_t i = filesystem(fd);
+
+	return wring_slab_charge(filesystems[i].inodes, filesystems[i].bytes);
+}
+
+int wring_fails(struct wring_wctx *c, const char *call, int error, int limit, const char *remedy)
+{
+	return error == limit ? wring_limit(c, error, remedy) : wring_failed(c, call, error);
+}
+
+int wring_name_cached(int dir_fd, const char *name)
+{
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED };
+	int fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+
+	if (fd >= 0) {
+		close(fd);
+		return WRING_NAME_POSITIVE;
+	}
+	return errno == ENOENT ? WRING_NAME_NEGATIVE : errno == EAGAIN ? WRING_NAME_GONE : -errno;
+}
+
 int wring_raise_nofile(struct wring_err *err)
 {
 	struct rlimit l;
 
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return wring_err_set(err, -errno, "the limit of open files: %s", strerror(errno));
+	l.rlim_max = wring_number_at("/proc/sys/fs/nr_open", l.rlim_max);
+	l.rlim_cur = l.rlim_max;
+	if (!setrlimit(RLIMIT_NOFILE, &l))
+		return 0;
 	if (getrlimit(RLIMIT_NOFILE, &l))
 		return wring_err_set(err, -errno, "the limit of open files: %s", strerror(errno));
 	l.rlim_cur = l.rlim_max;

@@ -41,6 +41,13 @@ int wring_failed(struct wring_wctx *c, const char *call, int error)
 	return -error;
 }
 
+int wring_limit(struct wring_wctx *c, int error, const char *remedy)
+{
+	c->counted = true;
+	c->remedy = remedy;
+	return -error;
+}
+
 void wring_latencies(struct wring_wctx *c, int64_t ns, uint64_t n)
 {
 	uint64_t v = ns > 0 ? (uint64_t)ns : 0;
@@ -90,28 +97,6 @@ int wring_give(struct wring_wctx *c, char what, int fd)
 }
 
 int wring_give_fd(struct wring_wctx *c, int fd) { return wring_give(c, 'f', fd); }
-
-static int read_number(const char *path, uint64_t *ret)
-{
-	_cleanup_free_ char *text = NULL;
-	int r = wring_read_line(AT_FDCWD, path, &text);
-
-	return r ? r : wring_parse_u64(text, 1, UINT32_MAX, ret, NULL);
-}
-
-uint64_t wring_slab_bytes(const char *cache, uint64_t fallback)
-{
-	char path[128];
-	uint64_t order, objects;
-
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objs_per_slab", cache);
-	if (read_number(path, &objects))
-		return fallback;
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/order", cache);
-	if (read_number(path, &order))
-		order = 0;
-	return ((uint64_t)sysconf(_SC_PAGESIZE) << order) / objects;
-}
 
 const struct wring_workload *wring_workload_find(const char *name)
 {

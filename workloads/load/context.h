@@ -34,6 +34,7 @@ struct wring_wctx {
 	int dir_fd;
 	uint64_t index, seed;
 	bool counted; /* the failure that is being reported is in the page already */
+	const char *remedy; /* make() met a limit of the set-up */
 	struct wring_objects objects;
 };
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "harness/base/util.h"
+#include "workloads/load/common.h"
 #include "workloads/load/context.h"
 
 /* So many failures in a row, with nothing made in between, and the footprint is out of reach. */
@@ -51,6 +52,7 @@ static int make_one(struct wring_wctx *c)
 	int r;
 
 	c->counted = false;
+	c->remedy = NULL;
 	r = c->workload->make(c, o->next);
 
 	o->now_ns = wring_now_ns();
@@ -93,10 +95,34 @@ static uint64_t wanted(const struct wring_objects *o)
 }
 
 /* Limits of the set-up are its fault at once; what the kernel under test may fail is counted, and tried again. */
-static bool is_limit(int r)
+static bool is_limit(const struct wring_wctx *c, int r)
 {
-	return r == -EMFILE || r == -ENFILE || r == -ENOSPC || r == -EDQUOT || r == -EPERM || r == -EACCES || r == -EINVAL ||
-	       r == -ENOSYS || r == -EOPNOTSUPP || r == -EEXIST;
+	return c->remedy || r == -EMFILE || r == -ENFILE || r == -ENOSPC || r == -EDQUOT || r == -EPERM || r == -EACCES ||
+	       r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP || r == -EEXIST;
+}
+
+static const char *remedy(const struct wring_wctx *c, int r)
+{
+	if (c->remedy)
+		return c->remedy;
+	switch (r) {
+	case -EMFILE: return WRING_NOFILE_REMEDY;
+	case -ENFILE: return "raise fs.file-max, or lower the footprint";
+	case -ENOMEM: return "memory.max or the memory ends here: raise it, or lower the footprint";
+	case -ENOSPC: return "raise the limit of this object, or lower the footprint";
+	default: return "see wring show";
+	}
+}
+
+/* How far it came, and what would let it go on. */
+static int give_up(struct wring_wctx *c, const char *while_, uint64_t target, int r, struct wring_err *err)
+{
+	const struct wring_objects *o = &c->objects;
+	uint64_t live = o->next - o->oldest;
+
+	return wring_err_set(err, r, "%s: %s %llu of %llu objects (%llu of %llu bytes), then: %s (%s)", c->workload->name, while_,
+			     (unsigned long long)live, (unsigned long long)target, (unsigned long long)(live * o->bytes),
+			     (unsigned long long)(target * o->bytes), strerror(-r), remedy(c, r));
 }
 
 int wring_objects_fill(struct wring_wctx *c, struct wring_err *err)
@@ -108,11 +134,8 @@ int wring_objects_fill(struct wring_wctx *c, struct wring_err *err)
 		int r = make_one(c);
 
 		failed = r ? failed + 1 : 0;
-		if (r && (is_limit(r) || failed == GIVE_UP))
-			return wring_err_set(err, r, "%s: made %llu of %llu objects, then: %s%s", c->workload->name,
-					     (unsigned long long)(o->next - o->oldest), (unsigned long long)target, strerror(-r),
-					     r == -EMFILE || r == -ENFILE ? " (raise the limit of open files, or lower the footprint)" :
-					     r == -ENOSPC ? " (raise the limit of this object, or lower the footprint)" : "");
+		if (r && (is_limit(c, r) || failed == GIVE_UP))
+			return give_up(c, "made", target, r, err);
 	}
 	return 0;
 }
@@ -134,8 +157,8 @@ int wring_objects_churn(struct wring_wctx *c, struct wring_err *err)
 		drop_one(c);
 		r = make_one(c);
 		failed = r ? failed + 1 : 0;
-		if (failed == GIVE_UP)
-			return wring_err_set(err, r, "%s: %d failures in a row while churning: %s", c->workload->name, GIVE_UP, strerror(-r));
+		if (failed == GIVE_UP || (r && c->remedy))
+			return give_up(c, "churned, held", wanted(o), r, err);
 	}
 	return 0;
 }
