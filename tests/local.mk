@@ -14,8 +14,8 @@ vm_libs = $(base_libs) $(JANSSON_LIBS) $(ARCHIVE_LIBS) $(KMOD_LIBS) $(LIBMD_LIBS
 
 # ---- unit tests ----
 unit_tests = tests/unit/test_base tests/unit/test_wire tests/unit/test_plan tests/unit/test_store tests/unit/test_samplers \
-	tests/unit/test_stats tests/unit/test_compare tests/unit/test_verdict tests/unit/test_changepoint \
-	tests/unit/test_detect tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm tests/unit/test_load tests/unit/test_output
+	tests/unit/test_stats tests/unit/test_compare tests/unit/test_verdict tests/unit/test_changepoint tests/unit/test_detect \
+	tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm tests/unit/test_load tests/unit/test_output tests/unit/test_workloads
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
 tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
@@ -52,6 +52,8 @@ tests_unit_test_vm_LDADD = $(CMOCKA_LIBS) $(vm_libs)
 tests_unit_test_output_SOURCES = tests/unit/test_output.c $(judge_sources)
 nodist_tests_unit_test_output_SOURCES = $(store_built)
 tests_unit_test_output_LDADD = $(CMOCKA_LIBS) $(judge_libs)
+tests_unit_test_workloads_SOURCES = tests/unit/test_workloads.c $(workload_sources) $(workload_common) $(harness_base_sources)
+tests_unit_test_workloads_LDADD = $(CMOCKA_LIBS) $(base_libs) -lm
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)

@@ -153,11 +153,12 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload anon = {
 	.name = "anon",
 	.summary = "anonymous memory: chunks written with zeros, random or compressible content",
-	.doc = "mmap(MAP_PRIVATE | MAP_ANONYMOUS), MADV_NOHUGEPAGE, and a write to every page: anon, and 8 bytes of page table a page. "
-	       "Without swap nothing of it can be reclaimed. Pages of zeros take no room in swap; random ones do not compress. An "
-	       "object is a chunk. While churning, chunks may be touched where they are instead, so that reclaim has a working set to find: walk is the "
-	       "worst for an LRU, zipf (exponent 1) has hot chunks; chunk=4K makes it pages. Then, with a single object, its release waits for "
-	       "the end of the process. At memory.max the process is killed; the event of its end says how much it had made.",
+	.doc = "mmap(MAP_PRIVATE | MAP_ANONYMOUS), MADV_NOHUGEPAGE, and a write to every page: anon, and 8 bytes of page table a "
+	       "page. Without swap nothing of it can be reclaimed. Pages of zeros take no room in swap; random ones do not "
+	       "compress. An object is a chunk. While churning, chunks may be touched where they are instead, so that reclaim "
+	       "has a working set to find: walk is the worst for an LRU, zipf (exponent 1) has hot chunks; chunk=4K makes it "
+	       "pages. Then, with a single object, its release waits for the end of the process. At memory.max the process is "
+	       "killed; the event of its end says how much it had made.",
 	.params = params,
 	.size = sizeof(struct anon),
 	.setup = setup,

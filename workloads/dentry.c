@@ -149,13 +149,14 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload dentry = {
 	.name = "dentry",
 	.summary = "dentries: lookups of names that do not exist, or links to one file",
-	.doc = "negative: fstatat() of unique missing names. tmpfs, ramfs, proc and sysfs keep no negative dentries, which is found out "
-	       "before the start: use ext4 or xfs. positive: linkat() to one file (the next one when it has its 65000), dropped with "
-	       "unlinkat(), which leaves a negative dentry. Slab caches dentry and, for names of 40 bytes (32 in 6.1) and more, "
-	       "kmalloc-rcl-N: 200 and 264 bytes; both are in slab_reclaimable, and freed by RCU. The directory of positive names is "
-	       "page cache of the disk, so `file` grows too: by about the length of the name. Nothing is held, but for positive ones "
-	       "on tmpfs, which stay until they are unlinked. The census asks openat2(RESOLVE_CACHED); a positive name counts as used "
-	       "once more. At a memory.max the call fails with ENOMEM or the process is killed only if reclaim failed it.",
+	.doc = "negative: fstatat() of unique missing names. tmpfs, ramfs, proc and sysfs keep no negative dentries, which is "
+	       "found out before the start: use ext4 or xfs. positive: linkat() to one file (the next one when it has its "
+	       "65000), dropped with unlinkat(), which leaves a negative dentry. Slab caches dentry and, for names of 40 bytes "
+	       "(32 in 6.1) and more, kmalloc-rcl-N: 200 and 264 bytes; both are in slab_reclaimable, and freed by RCU. The "
+	       "directory of positive names is page cache of the disk, so `file` grows too: by up to twice the length of the "
+	       "name. Nothing is held, but for positive ones on tmpfs, which stay until they are unlinked. The census asks "
+	       "openat2(RESOLVE_CACHED); a positive name counts as used once more. At a memory.max the call fails with ENOMEM or "
+	       "the process is killed only if reclaim failed it.",
 	.params = params,
 	.size = sizeof(struct dentry),
 	.setup = setup,

@@ -123,12 +123,12 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload fd_workload = {
 	.name = "fd",
 	.summary = "objects behind descriptors: epoll items, eventfds, timerfds, open files",
-	.doc = "epoll: epoll_ctl(EPOLL_CTL_ADD) of 256 copies of one descriptor in as many epolls as it takes; caches eventpoll_epi and "
-	       "eventpoll_pwq; freed by RCU; the limit is fs.epoll.max_user_watches (ENOSPC). eventfd and timerfd: filp and "
-	       "dentry; eventfd_ctx (kmalloc-64) and timerfd_ctx (kmalloc-256) are not charged to anybody. file: open() of "
-	       "/dev/null, filp alone. All in slab_unreclaimable but the dentries, which are in slab_reclaimable although they "
-	       "cannot be reclaimed. The descriptor table is charged too, 8 bytes an entry, and grows by doubling. Needs "
-	       "RLIMIT_NOFILE, which root has raised to fs.nr_open and others to its hard limit; beyond it is EMFILE.",
+	.doc = "epoll: epoll_ctl(EPOLL_CTL_ADD) of 256 copies of one descriptor in as many epolls as it takes; caches "
+	       "eventpoll_epi and eventpoll_pwq; freed by RCU; the limit is fs.epoll.max_user_watches (ENOSPC). eventfd and "
+	       "timerfd: filp and dentry; eventfd_ctx (kmalloc-64) and timerfd_ctx (kmalloc-256) are not charged to anybody. "
+	       "file: open() of /dev/null, filp alone. All in slab_unreclaimable but the dentries, which are in slab_reclaimable "
+	       "although they cannot be reclaimed. The descriptor table is charged too, 8 bytes an entry, and grows by doubling. "
+	       "Needs RLIMIT_NOFILE, which root has raised to fs.nr_open and others to its hard limit; beyond it is EMFILE.",
 	.params = params,
 	.size = sizeof(struct fds),
 	.setup = setup,

@@ -340,16 +340,17 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload file = {
 	.name = "file",
 	.summary = "page cache: chunks of files read, written, mapped or appended",
-	.doc = "write: pwrite(); mmap: stores to a MAP_SHARED mapping, unmapped again; read: written, fsync(), POSIX_FADV_DONTNEED and "
-	       "pread() again; append: pwrite() at the end of one file; shared: writev(O_APPEND) to the file `shared` in the root of the "
-	       "mount, together with every other load that does so: the way to dying memcgs. `file`, and file_dirty until it is "
-	       "written back; in slab_reclaimable 584 bytes for 64 pages (radix_tree_node), a buffer_head a block (ext4, not when read; "
-	       "a small ext4 has blocks of 1 KB), inodes and dentries. Reclaim may have clean pages at any time, dirty ones after "
-	       "writeback; on tmpfs they are shmem and stay. What was written and not synced is in the ledger as dirty until it is "
-	       "dropped. While churning a chunk may be read or written again instead of replaced; then, with a single chunk, its "
-	       "release waits for the end of the process. The census calls a chunk cached when mincore() sees half of it or more; it "
-	       "opens the file, which brings a name back that was reclaimed, but no page. The disk must have room for the footprint "
-	       "(ENOSPC), and sync=no at memory.max needs writeback to keep up.",
+	.doc = "write: pwrite(); mmap: stores to a MAP_SHARED mapping, unmapped again; read: written, fsync(), "
+	       "POSIX_FADV_DONTNEED and pread() again; append: pwrite() at the end of one file; shared: writev(O_APPEND) to the "
+	       "file `shared` in the root of the mount, together with every other load that does so: the way to dying memcgs. "
+	       "`file`, and file_dirty until it is written back; in slab_reclaimable 584 bytes for 64 pages (radix_tree_node), a "
+	       "buffer_head a block (ext4, not when read; a small ext4 has blocks of 1 KB), inodes and dentries. Reclaim may "
+	       "have clean pages at any time, dirty ones after writeback; on tmpfs they are shmem and stay. What was written and "
+	       "not synced is in the ledger as dirty until it is dropped. While churning a chunk may be read or written again "
+	       "instead of replaced; then, with a single chunk, its release waits for the end of the process. The census calls a "
+	       "chunk cached when mincore() sees half of it or more; it opens the file, which brings a name back that was "
+	       "reclaimed, but no page. The disk must have room for the footprint (ENOSPC), and sync=no at memory.max needs "
+	       "writeback to keep up.",
 	.params = params,
 	.size = sizeof(struct file),
 	.setup = setup,

@@ -221,7 +221,8 @@ static const struct wring_workload fork_workload = {
 	       "kernel_stack (16 KB), pagetables, anon (pages copied on write), and in slab_unreclaimable task_struct, "
 	       "signal_cache, sighand_cache, files_cache, mm_struct, vm_area_struct, anon_vma_chain, pid, cred_jar. Limits: "
 	       "pids.max, kernel.pid_max, kernel.threads-max (EAGAIN), vm.max_map_count for threads. Tasks and stacks are freed "
-	       "by RCU, and the kernel keeps two stacks a CPU. Children end with their parent (PR_SET_PDEATHSIG). A thread's own stack is `anon`, as much of it as `touched` says.",
+	       "by RCU, and the kernel keeps two stacks a CPU. Children end with their parent (PR_SET_PDEATHSIG). A thread's own "
+	       "stack is `anon`, as much of it as `touched` says.",
 	.params = params,
 	.size = sizeof(struct forks),
 	.setup = setup,

@@ -148,12 +148,13 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload inode = {
 	.name = "inode",
 	.summary = "inodes and dentries: creates empty files, and stats or unlinks them",
-	.doc = "openat(O_CREAT) and close(). Slab caches dentry, ext4_inode_cache (or the filesystem's own), and, not in its estimate, "
-	       "ext4_extent_status and jbd2_journal_head; all in slab_reclaimable. The disk's blocks of inodes and directories are page "
-	       "cache. Dirty inodes cannot be reclaimed: sync-every cleans them on the way. With kind=pinned, and on tmpfs, they stay "
-	       "in slab_reclaimable and cannot be reclaimed at all; a pinned one takes a descriptor. Churning is a storm of unlink() and "
-	       "create, or, with churn=stat, of fstatat(), which reads back what was reclaimed; release is a storm of unlink(). The "
-	       "census asks openat2(RESOLVE_CACHED) for the name, which counts as a use. With churn=stat and a single file, its release "
+	.doc = "openat(O_CREAT) and close(). Slab caches dentry, ext4_inode_cache (or the filesystem's own), and, not in its "
+	       "estimate, ext4_extent_status and jbd2_journal_head; all in slab_reclaimable, but tmpfs has its shmem_inode_cache "
+	       "in slab_unreclaimable. The disk's blocks of inodes and directories are page cache. Dirty inodes cannot be "
+	       "reclaimed: sync-every cleans them on the way. With kind=pinned, and on tmpfs, they cannot be reclaimed at all, "
+	       "whatever they count as; a pinned one takes a descriptor. Churning is a storm of unlink() and create, or, with "
+	       "churn=stat, of fstatat(), which reads back what was reclaimed; release is a storm of unlink(). The census asks "
+	       "openat2(RESOLVE_CACHED) for the name, which counts as a use. With churn=stat and a single file, its release "
 	       "waits for the end of the process.",
 	.params = params,
 	.size = sizeof(struct inode),

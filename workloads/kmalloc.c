@@ -226,11 +226,12 @@ static const struct wring_workload kmalloc = {
 	.summary = "kmalloc memory: System V messages, semaphores, attributes; keys, which nobody is charged with",
 	.doc = "msgsnd: msgget() and msgsnd() of 2000 bytes until kernel.msgmnb is reached; caches msg_msg-2k (kmalloc-cg-2k "
 	       "before 6.11), slab_unreclaimable. xattr: fsetxattr(trusted.) of 4000 bytes on tmpfs files, kmalloc-cg-4k, "
-	       "slab_unreclaimable; not charged to anybody on 6.1; it stays until the file goes, also when the process is killed. semget: 250 semaphores, whole "
-	       "pages that count in slab_unreclaimable. keyctl: add_key() of 4000 bytes, kmalloc-4k, in no cgroup's charge, so "
-	       "that no limit contains it; root may have 25 MB of them (kernel.keys.root_maxbytes; EDQUOT), and freed keys are collected "
-	       "later. An object is a queue, an attribute, a set, a key. Trap: queues and sets outlive the process, so they are "
-	       "made in a new IPC namespace, which has its default limits.",
+	       "slab_unreclaimable; not charged to anybody on 6.1; it stays until the file goes, also when the process is "
+	       "killed. semget: 250 semaphores, whole pages that count in slab_unreclaimable. keyctl: add_key() of 4000 bytes, "
+	       "kmalloc-4k, in no cgroup's charge, so that no limit contains it; root may have 25 MB of them "
+	       "(kernel.keys.root_maxbytes; EDQUOT), and freed keys are collected later. An object is a queue, an attribute, a "
+	       "set, a key. Trap: queues and sets outlive the process, so they are made in a new IPC namespace, which has its "
+	       "default limits.",
 	.params = params,
 	.size = sizeof(struct kmalloc),
 	.setup = setup,

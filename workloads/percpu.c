@@ -252,14 +252,15 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload percpu = {
 	.name = "percpu",
 	.summary = "memory for each possible CPU: BPF hash maps with a value a CPU, or cgroups",
-	.doc = "bpf: bpf(BPF_MAP_CREATE) of BPF_MAP_TYPE_PERCPU_HASH with BPF_F_NO_PREALLOC, and BPF_MAP_UPDATE_ELEM: `percpu` in memory.stat, "
-	       "the value's size on every possible CPU and 2 bytes more for each byte of it; beside it, in slab_unreclaimable, 128 "
-	       "bytes an entry (kmalloc-cg-96 and -16). A map that allocates its entries beforehand is charged to nobody: it has no "
-	       "cgroup until it is made. An object is a map of so many entries and takes a descriptor; updates beyond what the "
-	       "kernel has at hand fail with ENOMEM. Freed by a kernel worker after RCU grace periods. Needs root or CAP_BPF. "
-	       "cgroup: mkdir() of empty cgroups beside that of the load, so that they are charged to the one above it: give the load a group "
-	       "below another. One costs its statistics for each CPU (`percpu`) and each node, and kernfs nodes (slab_unreclaimable); what, is "
-	       "measured before the start with 64 of them. After rmdir() they are charged until RCU and a kernel worker have freed them.",
+	.doc = "bpf: bpf(BPF_MAP_CREATE) of BPF_MAP_TYPE_PERCPU_HASH with BPF_F_NO_PREALLOC, and BPF_MAP_UPDATE_ELEM: `percpu` "
+	       "in memory.stat, the value's size on every possible CPU and 2 bytes more for each byte of it; beside it, in "
+	       "slab_unreclaimable, 128 bytes an entry (kmalloc-cg-96 and -16). A map that allocates its entries beforehand is "
+	       "charged to nobody: it has no cgroup until it is made. An object is a map of so many entries and takes a "
+	       "descriptor; updates beyond what the kernel has at hand fail with ENOMEM. Freed by a kernel worker after RCU "
+	       "grace periods. Needs root or CAP_BPF. cgroup: mkdir() of empty cgroups beside that of the load, so that they are "
+	       "charged to the one above it: give the load a group below another. One costs its statistics for each CPU "
+	       "(`percpu`) and each node, and kernfs nodes (slab_unreclaimable); what, is measured before the start with 64 of "
+	       "them. After rmdir() they are charged until RCU and a kernel worker have freed them.",
 	.params = params,
 	.size = sizeof(struct percpu),
 	.setup = setup,

@@ -197,13 +197,14 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload rcu_free = {
 	.name = "rcu-free",
 	.summary = "bursts of objects freed by RCU: what is charged is nobody's until a grace period ends",
-	.doc = "epoll: EPOLL_CTL_ADD and EPOLL_CTL_DEL, eventpoll_epi by kfree_rcu() (call_rcu() before 6.9); eventpoll_pwq at once. "
-	       "dentry-rename: renameat() to a new name of 200 characters; dentry by call_rcu(), the old name (kmalloc-rcl-256) by "
-	       "kfree_rcu(); on tmpfs and disk filesystems. fd: pipe2() and close(), inode_cache by call_rcu(); struct file is not "
-	       "freed by RCU since 6.7. semaphore: semget() and IPC_RMID of sets in an IPC namespace of its own, whose one allocation of `size` "
-	       "bytes (kmalloc-cg-N, whole pages above 8 KB) goes by call_rcu(): burst=1000000 size=256 is many small objects, burst=250 "
-	       "size=1M the same bytes in few large ones. An object is a burst, nothing of it is held, and the footprint is what is freed in all. "
-	       "Two descriptors an object for fd (RLIMIT_NOFILE); for epoll fs.epoll.max_user_watches bounds the burst.",
+	.doc = "epoll: EPOLL_CTL_ADD and EPOLL_CTL_DEL, eventpoll_epi by kfree_rcu() (call_rcu() before 6.9); eventpoll_pwq at "
+	       "once. dentry-rename: renameat() to a new name of 200 characters; dentry by call_rcu(), the old name "
+	       "(kmalloc-rcl-256) by kfree_rcu(); on tmpfs and disk filesystems. fd: pipe2() and close(), inode_cache by "
+	       "call_rcu(); struct file is not freed by RCU since 6.7. semaphore: semget() and IPC_RMID of sets in an IPC "
+	       "namespace of its own, whose one allocation of `size` bytes (kmalloc-cg-N, whole pages above 8 KB) goes by "
+	       "call_rcu(): burst=1000000 size=256 is many small objects, burst=250 size=1M the same bytes in few large ones. An "
+	       "object is a burst, nothing of it is held, and the footprint is what is freed in all. Two descriptors an object "
+	       "for fd (RLIMIT_NOFILE); for epoll fs.epoll.max_user_watches bounds the burst.",
 	.params = params,
 	.size = sizeof(struct rcu_free),
 	.setup = setup,

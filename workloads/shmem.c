@@ -91,9 +91,10 @@ static void teardown(struct wring_wctx *c)
 static const struct wring_workload shmem = {
 	.name = "shmem",
 	.summary = "shared memory: memfds full of random bytes",
-	.doc = "memfd_create() and write(): shmem, which is also in `file`, and in slab_reclaimable radix_tree_node (one for 64 pages), "
-	       "an inode (shmem_inode_cache) and a dentry. An object is one memfd and takes a descriptor. Without swap none of it "
-	       "can be reclaimed although `file` counts it. Pages belong to who wrote them first, not to who opened the file.",
+	.doc = "memfd_create() and write(): shmem, which is also in `file`, and radix_tree_node (one for 64 pages) and a dentry "
+	       "in slab_reclaimable, an inode (shmem_inode_cache) in slab_unreclaimable. An object is one memfd and takes a "
+	       "descriptor. Without swap none of it can be reclaimed although `file` counts it. Pages belong to who wrote them "
+	       "first, not to who opened the file.",
 	.params = params,
 	.size = sizeof(struct shmem),
 	.setup = setup,

@@ -124,9 +124,9 @@ static const struct wring_workload thp = {
 	.name = "thp",
 	.summary = "transparent huge pages: faulted in, partly given back or unmapped, or collapsed",
 	.doc = "mmap() at a multiple of 2 MB, MADV_HUGEPAGE and one write; partial: then MADV_DONTNEED of the second half, "
-	       "unmap: then munmap() of all but the first small page; both put the huge page on the deferred split list: anon falls by half, "
-	       "or to 4 KB, memory.current not until reclaim splits it; collapse: 512 "
-	       "small pages and MADV_COLLAPSE (6.1; otherwise EINVAL). anon and anon_thp; thp_fault_alloc, thp_collapse_alloc, "
+	       "unmap: then munmap() of all but the first small page; both put the huge page on the deferred split list: anon "
+	       "falls by half, or to 4 KB, memory.current not until reclaim splits it; collapse: 512 small pages and "
+	       "MADV_COLLAPSE (6.1; otherwise EINVAL). anon and anon_thp; thp_fault_alloc, thp_collapse_alloc, "
 	       "thp_fault_fallback and thp_fault_fallback_charge tell how it went: when none can be had, a fault makes one small "
 	       "page and says nothing; here that is seen with mincore() and counted as ENOMEM of `huge-fault`.",
 	.params = params,

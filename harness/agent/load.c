@@ -24,6 +24,7 @@ struct process {
 	int cgroup;                /* of its group, to see kills for memory */
 	int64_t oom_kills;         /* there, when it started */
 	bool killed;               /* a program that it ran was */
+	uint64_t made_objects, made_bytes; /* by those that were in its place before */
 };
 
 struct wring_loadset {
@@ -51,6 +52,19 @@ static struct wring_load_page *page_at(const struct wring_loadset *l, size_t i)
 static struct wring_load_page *page_of(const struct wring_loadset *l, const struct process *p)
 {
 	return page_at(l, (size_t)(p - l->procs) * l->decl->threads);
+}
+
+/* Objects or bytes, by all threads of a process and of those that were in its place before. */
+static uint64_t made(const struct wring_loadset *l, const struct process *p, bool bytes)
+{
+	const struct wring_load_page *page = page_of(l, p);
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < l->decl->threads; i++) {
+		n += __atomic_load_n(bytes ? &page->made_bytes : &page->made_objects, __ATOMIC_RELAXED);
+		page = (const struct wring_load_page *)((const uint8_t *)page + WRING_LOAD_PAGE);
+	}
+	return n;
 }
 
 const struct wring_load_view *wring_load_view(const struct wring_session *s, size_t load)
@@ -148,7 +162,8 @@ static int start_one(struct wring_loadset *l, const char *group, struct wring_er
 	keep[0] = l->page_fd;
 	keep[1] = theirs;
 	keep[2] = dir;
-	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING, .cgroup = -1 };
+	*p = (struct process){ .pidfd = -1, .socket = pair[0], .state = STARTING, .cgroup = -1,
+			       .made_objects = made(l, p, false), .made_bytes = made(l, p, true) };
 	err->code = 0;
 	/* One seed a start; the index makes it each thread's own. */
 	argv = wring_spawn_argv(l->decl, l->n, a->seed + 1000003 * (l->total - l->n), keep, err);
@@ -194,8 +209,10 @@ static void reap(struct wring_loadset *l, struct process *p)
 		return;
 	if (si.si_code == CLD_EXITED)
 		wring_out_event(l->session->agent->out, "load", l->decl->name, "exit pid=%d code=%d", p->pid, si.si_status);
-	else
-		wring_out_event(l->session->agent->out, "load", l->decl->name, "exit pid=%d signal=%d", p->pid, si.si_status);
+	else /* it cannot say any more how far it came */
+		wring_out_event(l->session->agent->out, "load", l->decl->name, "exit pid=%d signal=%d made_objects=%llu made_bytes=%llu",
+				p->pid, si.si_status, (unsigned long long)(made(l, p, false) - p->made_objects),
+				(unsigned long long)(made(l, p, true) - p->made_bytes));
 	if (si.si_code == CLD_EXITED && si.si_status == 127 && !*l->error)
 		snprintf(l->error, sizeof(l->error), "load %s: %s could not be started", l->decl->name, l->session->agent->load_program);
 	/* What it held went with it; the rest stays, and who is started in its place counts on from there. */

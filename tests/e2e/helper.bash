@@ -43,6 +43,20 @@ needs_vm() {
 	[ -e "$WRING_KERNEL" ] || skip "no kernel: ./quickstart gets one, or set WRING_KERNEL"
 }
 
+# Debian's 6.1: $WRING_KERNEL_61 names it; else the package is downloaded.
+needs_kernel_61() {
+	local package dir=$WRING_CACHE/kernels
+
+	if [ -z "${WRING_KERNEL_61:-}" ]; then
+		package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-6\.1\..*\)/\1/p')
+		[ -n "$package" ] || skip "no WRING_KERNEL_61, and this archive has no kernel 6.1"
+		mkdir -p "$dir"
+		[ -e "$(echo "$dir/${package}"_*.deb)" ] || (cd "$dir" && apt-get download "$package" >/dev/null 2>&1) || skip "cannot download $package"
+		WRING_KERNEL_61=$(echo "$dir/${package}"_*.deb)
+	fi
+	export WRING_KERNEL_61
+}
+
 # The release of the kernel under test, as wring finds it.
 kernel_release() {
 	local image

@@ -1,21 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The same on Debian's 6.1: another kernel, with faults of its own, but no verdict may be a lie. $WRING_KERNEL_61 names it;
-# else the package is downloaded.
+# The same on Debian's 6.1: another kernel, with faults of its own, but no verdict may be a lie.
 
 load ../helper
 load ../verdicts
 
 setup_file() {
-	local package dir=$WRING_CACHE/kernels
-
-	if [ -z "${WRING_KERNEL_61:-}" ]; then
-		package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-6\.1\..*\)/\1/p')
-		[ -n "$package" ] || skip "no WRING_KERNEL_61, and this archive has no kernel 6.1"
-		mkdir -p "$dir"
-		[ -e "$(echo "$dir/${package}"_*.deb)" ] || (cd "$dir" && apt-get download "$package" >/dev/null 2>&1) || skip "cannot download $package"
-		WRING_KERNEL_61=$(echo "$dir/${package}"_*.deb)
-	fi
-	export WRING_KERNEL_61
+	needs_kernel_61
 }
 
 eval "$(declare -f setup | sed '1s/setup/common_setup/')"
