@@ -94,16 +94,21 @@ check-long:
 .PHONY: check-bats check-long
 
 # ---- make bench: ratios, not a test; docs/bench.md says how to read them ----
-bench_programs = tests/bench/bench tests/bench/bench_samplers tests/bench/bare_init
-EXTRA_PROGRAMS += tests/bench/bench tests/bench/bench_samplers tests/bench/bare_init
+bench_programs = tests/bench/bench tests/bench/bench_samplers tests/bench/bench_loads tests/bench/bare_load tests/bench/bare_init
+EXTRA_PROGRAMS += tests/bench/bench tests/bench/bench_samplers tests/bench/bench_loads tests/bench/bare_load tests/bench/bare_init
 tests_bench_bench_SOURCES = tests/bench/bench.c $(harness_base_sources) $(harness_vm_sources)
 tests_bench_bench_LDADD = $(SQLITE_LIBS) $(JANSSON_LIBS) $(KMOD_LIBS) $(ARCHIVE_LIBS) $(LIBMD_LIBS) $(ZSTD_LIBS) $(base_libs) -lpthread
 tests_bench_bench_samplers_SOURCES = tests/bench/bench_samplers.c $(harness_base_sources) $(harness_samplers_sources) \
 	harness/agent/out.c harness/agent/out.h
 tests_bench_bench_samplers_LDADD = $(base_libs) -lpthread
+tests_bench_bench_loads_SOURCES = tests/bench/bench_loads.c $(harness_base_sources)
+tests_bench_bench_loads_LDADD = $(base_libs)
+tests_bench_bare_load_SOURCES = tests/bench/bare_load.c
 tests_bench_bare_init_SOURCES = tests/bench/bare_init.c
 if !SANITIZED
 tests_bench_bench_samplers_LDFLAGS = $(AM_LDFLAGS) -static
+tests_bench_bench_loads_LDFLAGS = $(AM_LDFLAGS) -static
+tests_bench_bare_load_LDFLAGS = $(AM_LDFLAGS) -static
 tests_bench_bare_init_LDFLAGS = $(AM_LDFLAGS) -static
 endif
 CLEANFILES += $(bench_programs)

@@ -20,6 +20,7 @@ struct anon {
 	uint64_t kept;            /* unless churn=replace: dropped, for make() to take up again */
 	uint64_t random;          /* state */
 	bool releasing;
+	uint64_t *page; /* content=random: what is written, but for its first word */
 };
 
 static const struct wring_param params[] = {
@@ -35,24 +36,37 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 {
 	struct anon *a = wring_wdata(c);
 
-	(void)err;
 	a->random = wring_seed(c) | 1;
+	a->page = malloc(wring_page_size());
+	if (!a->page)
+		return wring_err_set(err, -ENOMEM, "anon: a page");
+	wring_random_page(a->page, wring_seed(c));
 	a->chunk = (a->chunk + wring_page_size() - 1) / wring_page_size() * wring_page_size();
 	/* and an entry in a page table for each page */
 	wring_object(c, a->chunk + a->chunk / wring_page_size() * sizeof(void *), false);
 	return 0;
 }
 
-static void write_content(const struct anon *a, uint64_t *words, uint64_t n, uint64_t seed)
+/* The pages are fresh: zeros need no more than a touch. Random ones are random within a page, which is all that compression
+ * looks at, and each is unique. */
+static void write_content(const struct anon *a, char *map, uint64_t seed)
 {
-	uint64_t state = seed * 0x9e3779b97f4a7c15u | 1, step = a->content == CONTENT_RANDOM ? 1 : 8;
+	uint64_t state = seed * 0x9e3779b97f4a7c15u | 1;
 
-	if (a->content == CONTENT_ZERO) {
-		memset(words, 0, n * sizeof(*words));
-		return;
+	for (char *p = map; p < map + a->chunk; p += wring_page_size()) {
+		uint64_t *words = (uint64_t *)(void *)p;
+
+		switch (a->content) {
+		case CONTENT_ZERO: *(volatile uint64_t *)words = 0; break;
+		case CONTENT_RANDOM:
+			memcpy(words, a->page, wring_page_size());
+			words[0] = wring_random(&state);
+			break;
+		default:
+			for (uint64_t i = 0; i < wring_page_size() / sizeof(*words); i += 8)
+				words[i] = wring_random(&state);
+		}
 	}
-	for (uint64_t i = 0; i < n; i += step)
-		words[i] = wring_random(&state);
 }
 
 static int map_chunk(struct wring_wctx *c, const struct anon *a, uint64_t *ret)
@@ -115,7 +129,7 @@ static int make(struct wring_wctx *c, uint64_t object)
 	}
 	r = map_chunk(c, a, slot);
 	if (!r)
-		write_content(a, (uint64_t *)(uintptr_t)*slot, a->chunk / sizeof(uint64_t), wring_seed(c) + object);
+		write_content(a, (char *)(uintptr_t)*slot, wring_seed(c) + object);
 	return r;
 }
 
@@ -148,6 +162,7 @@ static void teardown(struct wring_wctx *c)
 	if (a->kept)
 		unmap(c, a, a->kept);
 	wring_slots_done(&a->slots);
+	free(a->page);
 }
 
 static const struct wring_workload anon = {

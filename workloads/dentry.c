@@ -33,12 +33,21 @@ static const struct wring_param params[] = {
 	  .help = "characters in a name; from 40 up it is allocated apart" },
 	{ 0 } };
 
+#define SEED_DIGITS 16
+#define OBJECT_DIGITS 8
+
+static void put_hex(char *at, unsigned digits, uint64_t v)
+{
+	for (; digits--; v >>= 4)
+		at[digits] = "0123456789abcdef"[v & 15];
+}
+
+/* By hand: printf() takes a tenth of the time of the lookup. */
 static void make_name(struct wring_wctx *c, char *name, size_t length, uint64_t i)
 {
-	size_t n = (size_t)snprintf(name, length + 1, "%016llx%06llx", (unsigned long long)wring_seed(c),
-				    (unsigned long long)i);
-
-	memset(name + n, 'n', length - n);
+	put_hex(name, SEED_DIGITS, wring_seed(c));
+	put_hex(name + SEED_DIGITS, OBJECT_DIGITS, i);
+	memset(name + SEED_DIGITS + OBJECT_DIGITS, 'n', length - SEED_DIGITS - OBJECT_DIGITS);
 	name[length] = '\0';
 }
 

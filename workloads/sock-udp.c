@@ -17,6 +17,7 @@
 struct sock_udp {
 	uint64_t message, buffer; /* parameters */
 	struct wring_slots slots;
+	uint64_t fits; /* datagrams that it takes to fill a receiver when nothing is in the way */
 	int sender;
 	char *text;
 };
@@ -44,16 +45,20 @@ static int open_receiver(struct wring_wctx *c, const struct sock_udp *s, struct 
 	return r ? r : fd;
 }
 
-/* Until a datagram is dropped. */
-static int fill(struct wring_wctx *c, const struct sock_udp *s, int fd, const struct sockaddr_in *address)
+/* Until a datagram is dropped. To ask after each of them takes as long as to send it, so those that should fit are not asked
+ * after; should some be dropped, the receiver is as full as it gets. */
+static int fill(struct wring_wctx *c, const struct sock_udp *s, int fd, const struct sockaddr_in *address, uint64_t *ret_sent)
 {
 	uint64_t before = 0, now, drops = 0;
 
+	*ret_sent = 0;
 	for (int idle = 0; !drops; idle++) {
 		int r;
 
 		if (sendto(s->sender, s->text, s->message, MSG_NOSIGNAL, (const struct sockaddr *)address, sizeof(*address)) < 0)
 			return wring_failed(c, "sendto", errno);
+		if (++*ret_sent < s->fits)
+			continue;
 		r = wring_socket_memory(fd, &now, &drops);
 		if (r)
 			return r;
@@ -66,14 +71,14 @@ static int fill(struct wring_wctx *c, const struct sock_udp *s, int fd, const st
 	return 0;
 }
 
-static int make_receiver(struct wring_wctx *c, const struct sock_udp *s, int *ret)
+static int make_receiver(struct wring_wctx *c, const struct sock_udp *s, int *ret, uint64_t *ret_sent)
 {
 	struct sockaddr_in address;
 	int fd = open_receiver(c, s, &address), r;
 
 	if (fd < 0)
 		return fd;
-	r = fill(c, s, fd, &address);
+	r = fill(c, s, fd, &address, ret_sent);
 	if (r)
 		close(fd);
 	else
@@ -84,7 +89,7 @@ static int make_receiver(struct wring_wctx *c, const struct sock_udp *s, int *re
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
 	struct sock_udp *s = wring_wdata(c);
-	uint64_t bytes, drops;
+	uint64_t bytes, drops, sent = 0;
 	int r = wring_raise_nofile(err), fd = -1;
 
 	s->sender = -1;
@@ -94,7 +99,8 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	if (!s->text)
 		return wring_err_set(err, -ENOMEM, "sock-udp: a datagram");
 	s->sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	r = s->sender < 0 ? -errno : make_receiver(c, s, &fd);
+	r = s->sender < 0 ? -errno : make_receiver(c, s, &fd, &sent);
+	s->fits = sent;
 	if (!r)
 		r = wring_socket_memory(fd, &bytes, &drops);
 	if (fd >= 0)
@@ -108,12 +114,12 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct sock_udp *s = wring_wdata(c);
-	uint64_t *slot = wring_slot(&s->slots, object);
+	uint64_t *slot = wring_slot(&s->slots, object), sent;
 	int fd, r;
 
 	if (!slot)
 		return -ENOMEM;
-	r = make_receiver(c, s, &fd);
+	r = make_receiver(c, s, &fd, &sent);
 	if (!r)
 		*slot = (uint64_t)fd;
 	return r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "harness/agent/agent.h"
 #include "harness/api/outcome.h"
@@ -212,6 +213,14 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 	return NULL;
 }
 
+static int64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ts.tv_sec * WRING_NSEC_PER_SEC + ts.tv_nsec;
+}
+
 int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 {
 	struct wring_session s = { .agent = a, .scenario = sc };
@@ -219,6 +228,7 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 	enum wring_outcome outcome;
 	char buf[200];
 	const char *need;
+	int64_t cpu, wall;
 	int r;
 
 	wring_out_begin(a->out, sc->name);
@@ -229,6 +239,8 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 	}
 	wring_clock_warn(a);
 	r = set_up(&s, &err);
+	cpu = cpu_ns();
+	wall = wring_now_ns();
 	if (!r)
 		wring_sampling_mark(&s, "start");
 	for (size_t i = 0; i < sc->n_phases && !r; i++)
@@ -245,6 +257,8 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 			wring_err_set(&err, 0, "load %s: killed for memory in group %s while %s ran: its figures do not count", sc->loads[i].name,
 				      sc->loads[i].group, sc->loads[i].workload);
 		}
+	/* what all of this process took between the first mark and the last; its loads are others */
+	wring_out_event(a->out, "harness", "cpu", "ns=%lld wall_ns=%lld", (long long)(cpu_ns() - cpu), (long long)(wring_now_ns() - wall));
 	/* The sampler goes on while things are torn down: the heartbeat and the kernel log come from it. */
 	tear_down(&s);
 	wring_sampling_free(&s);

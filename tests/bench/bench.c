@@ -26,12 +26,16 @@ enum { MAX_REPS = 31, LINE = 1024, SCENARIOS = 3, RUN_CPUS = 4, RUN_NODES = 2, G
 #define GOAL_BYTES 64
 #define GOAL_START 1.3
 #define GOAL_WHOLE 12.0
+#define GOAL_RATE 0.95
+#define GOAL_PEER 1.0
+#define GOAL_LEFT 5.0
+#define GOAL_CPU 1 /* % of one CPU */
 #define INIT_SAYS "bare init"
 
 static const char *const scenarios[SCENARIOS] = { "slab-at-max", "dying-memcg", "high-kmem" };
 
 struct bench {
-	const char *wring, *agent, *load, *samplers, *init, *kernel_path, *parts;
+	const char *build, *wring, *agent, *load, *samplers, *loads, *bare, *init, *kernel_path, *parts;
 	enum wring_accel accel;
 	size_t reps;
 	struct wring_kernel *kernel;
@@ -79,6 +83,18 @@ static void row(struct bench *b, const char *what, double ours, double floor, co
 		snprintf(g, sizeof(g), floor < 0 ? "%.0f" : "%.2f", goal);
 	b->missed += goal >= 0 && judged > goal;
 	printf("%-36s %12s %12s %8s %8s %s\n", what, amount(a, sizeof(a), ours, unit), amount(f, sizeof(f), floor, unit), ratio, g, verdict);
+	fflush(stdout);
+}
+
+/* More is better. ratio: the median of the pairs, or what the two make. */
+static void rate_row(struct bench *b, const char *what, double ours, double floor, double ratio, const char *unit, double goal)
+{
+	char a[32], f[32];
+	double judged = (double)(int64_t)(100 * ratio + 0.5) / 100; /* as it is printed */
+
+	b->missed += judged < goal;
+	printf("%-36s %12s %12s %8.2f %8.2f %s\n", what, amount(a, sizeof(a), ours, unit), amount(f, sizeof(f), floor, unit), judged, goal,
+	       judged >= goal ? "ok" : "missed");
 	fflush(stdout);
 }
 
@@ -187,6 +203,70 @@ static void host_costs(struct bench *b)
 		could_not(b, "bench_samplers", "it printed nothing");
 }
 
+/* ---- workloads ---- */
+
+static void each_line(struct bench *b, char *text, const char *want, void (*show)(struct bench *b, const char *line))
+{
+	char *save = NULL, *copy = text ? strdup(text) : NULL, skip[32];
+	bool any = false;
+
+	snprintf(skip, sizeof(skip), "skip %s", want);
+	for (char *line = copy ? strtok_r(copy, "\r\n", &save) : NULL; line; line = strtok_r(NULL, "\r\n", &save))
+		if (!strncmp(line, want, strlen(want))) {
+			any = true;
+			show(b, line);
+		} else if (!strncmp(line, skip, strlen(skip))) {
+			any = true;
+			could_not(b, want, line + strlen(skip));
+		}
+	if (!any)
+		could_not(b, want, "it printed nothing");
+	free(copy);
+}
+
+static const char *name_in(const char *line)
+{
+	const char *name = strstr(line, "name=");
+
+	return name ? name + 5 : line;
+}
+
+static void load_line(struct bench *b, const char *line)
+{
+	double ours = number_of(line, "ours"), bare = number_of(line, "bare");
+
+	rate_row(b, name_in(line), ours / 1e3, bare / 1e3, number_of(line, "ratio"), "k/s", GOAL_RATE);
+	if (strchr(b->parts, 'v'))
+		printf("  %-34s %12s %12s %8.2f\n", "by the clock", "-", "-", number_of(line, "wall_ratio"));
+}
+
+static void peer_line(struct bench *b, const char *line)
+{
+	double ours = number_of(line, "ours"), theirs = number_of(line, "theirs");
+
+	rate_row(b, name_in(line), ours / 1e3, theirs / 1e3, ours / theirs, "k/s", GOAL_PEER);
+}
+
+static void loads(struct bench *b)
+{
+	char disk[256], tmpfs[] = "/dev/shm/wring-bench-XXXXXX";
+	_cleanup_free_ char *command = NULL, *text = NULL;
+
+	snprintf(disk, sizeof(disk), "%s/bench-XXXXXX", b->build);
+	if (!mkdtemp(disk) || !mkdtemp(tmpfs)) {
+		could_not(b, "loads", "no directory for them in the build folder and in /dev/shm");
+		return;
+	}
+	command = wring_strf("%s --load=%s --bare=%s --dir=%s --tmpfs=%s", b->loads, b->load, b->bare, disk, tmpfs);
+	text = output_of(command);
+	rmdir(disk);
+	rmdir(tmpfs);
+	heading("5a. Workloads against a bare loop of the same system calls, operations a second of CPU time, on this host");
+	each_line(b, text, "load", load_line);
+	heading("5b. Workloads against stress-ng (floor), operations a CPU second, all processes, on this host");
+	each_line(b, text, "peer", peer_line);
+}
+
 /* ---- guests ---- */
 
 struct boot { double init_ms, off_ms; char *console; };
@@ -290,6 +370,20 @@ static void guest_costs(struct bench *b)
 
 /* ---- wring run ---- */
 
+static double recorder_cpu_s, recorder_wall_s; /* of the last one, between its first mark and its last */
+
+static double cpu_of(pid_t pid)
+{
+	_cleanup_free_ char *path = wring_strf("/proc/%d/stat", (int)pid), *text = NULL;
+	unsigned long long user = 0, system = 0;
+	char *at;
+
+	if (wring_read_file(AT_FDCWD, path, &text, NULL) || !(at = strrchr(text, ')')))
+		return 0;
+	sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system);
+	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 struct whole { double first_ms, all_ms; int code; };
 /* What is in the database after the first call, and after the last. */
 struct content { double bytes, sets; };
@@ -302,6 +396,7 @@ static int run_wring(struct bench *b, const char *db, struct whole *ret, struct 
 	const char *accel = b->accel == WRING_ACCEL_KVM ? "--accel=kvm" : "--accel=tcg";
 	const char *const argv[] = { b->wring, "run", scenarios[0], scenarios[1], scenarios[2], "--where=vm", accel, kernel, dbopt, "--verbose", NULL };
 	int64_t from = wring_now_ns();
+	double cpu_first = 0;
 	char line[4096];
 	int fds[2], status;
 	pid_t pid;
@@ -322,9 +417,20 @@ static int run_wring(struct bench *b, const char *db, struct whole *ret, struct 
 	if (pid < 0 || !f)
 		return wring_err_set(err, -EAGAIN, "starting wring");
 	*line = '\0';
-	while (fgets(line, sizeof(line), f))
-		if (!ret->first_ms && strstr(line, " mark start"))
+	while (fgets(line, sizeof(line), f)) {
+		double cpu, now;
+
+		if (!strstr(line, " mark "))
+			continue;
+		cpu = cpu_of(pid);
+		now = ms_since(from) / 1e3;
+		if (!ret->first_ms) {
 			ret->first_ms = ms_since(from);
+			cpu_first = cpu;
+		}
+		recorder_cpu_s = cpu - cpu_first;
+		recorder_wall_s = now - ret->first_ms / 1e3;
+	}
 	fclose(f);
 	waitpid(pid, &status, 0);
 	ret->all_ms = ms_since(from);
@@ -410,7 +516,7 @@ static char *plan_of(const char *db)
 	return plan;
 }
 
-static int agent_initramfs(struct bench *b, const char *plan, int *ret_fd, struct wring_err *err)
+static int agent_initramfs(struct bench *b, const char *init, const char *plan, const char *more, int *ret_fd, struct wring_err *err)
 {
 	static const char *const names[] = { "virtio_pci", "virtio_console", "virtio_blk", "ext4" };
 	struct wring_modules mods = { 0 };
@@ -419,7 +525,9 @@ static int agent_initramfs(struct bench *b, const char *plan, int *ret_fd, struc
 	int r = wring_initramfs_new(&i, err);
 
 	if (!r)
-		r = wring_initramfs_add_program(i, b->agent, "/init", err);
+		r = wring_initramfs_add_program(i, init, "/init", err);
+	if (!r && more)
+		r = wring_initramfs_add_program(i, more, more, err);
 	if (!r)
 		r = wring_initramfs_add_program(i, b->load, "/wring-load", err);
 	if (!r)
@@ -485,7 +593,7 @@ static int one_profile(struct bench *b, const char *plan, double *at, struct wri
 
 	memset(at, 0, STAGES * sizeof(*at));
 	if (!r)
-		r = agent_initramfs(b, plan, &initramfs, err);
+		r = agent_initramfs(b, b->agent, plan, NULL, &initramfs, err);
 	if (!r)
 		r = wring_disk_image("ext4", 256 << 20, &disk.fd, err);
 	note_stage(at, PREPARED, from);
@@ -544,6 +652,73 @@ static void profile(struct bench *b, const char *db)
 		printf("%-36s %9.0f ms %9.0f ms\n", stage_names[s], t, t - before);
 		before = t;
 	}
+}
+
+/* ---- what stays charged ---- */
+
+static double theirs_left; /* bytes a CPU second */
+
+static void left_line(struct bench *b, const char *line)
+{
+	double bytes = number_of(line, "bytes"), cpu_s = number_of(line, "cpu_us") / 1e6, each = cpu_s > 0 ? bytes / cpu_s / 1e6 : 0;
+	char what[64], name[32];
+
+	sscanf(line, "left %31s", name);
+	snprintf(what, sizeof(what), "%s: %.1f of %.1f MB in %.2f s", name, bytes / 1e6, number_of(line, "peak") / 1e6, cpu_s);
+	if (!strcmp(name, "stress-ng")) {
+		theirs_left = each;
+		row(b, what, -1, each, "MB/s", -1);
+	} else if (theirs_left > 0) {
+		rate_row(b, what, each, theirs_left, each / theirs_left, "MB/s", GOAL_LEFT);
+	}
+}
+
+static void left(struct bench *b)
+{
+	_cleanup_close_ int initramfs = -1;
+	struct boot boot = { 0 };
+	struct wring_err err = { 0 };
+	int r = agent_initramfs(b, b->loads, "", "/usr/bin/stress-ng", &initramfs, &err);
+
+	if (!r)
+		r = boot_guest(b, initramfs, GUEST_CPUS, 300, &boot, &err);
+	heading("6. Bytes still charged after the end, of the most there were, a second of CPU time, in a guest; floor: stress-ng --dentry");
+	if (r)
+		could_not(b, "left", err.msg);
+	else
+		each_line(b, boot.console, "left", left_line);
+	if (strchr(b->parts, 'v') && boot.console)
+		fputs(boot.console, stdout);
+	free(boot.console);
+}
+
+/* ---- the harness itself ---- */
+
+static void native_line(struct bench *b, const char *line)
+{
+	double sampling = number_of(line, "sampling_pct"), writer = number_of(line, "writer_pct");
+
+	row(b, "agent's threads on this host, 10 Hz", sampling + writer, -1, "%", GOAL_CPU);
+	row(b, "  of which sampling", sampling, -1, "%", -1);
+}
+
+static void own_cost(struct bench *b, const char *db)
+{
+	_cleanup_free_ char *command = wring_strf("%s --native", b->samplers), *text = output_of(command);
+	sqlite3 *sql = NULL;
+	double cpu = -1, wall = -1;
+
+	heading("7. CPU of the harness while it samples, share of one CPU");
+	each_line(b, text, "native", native_line);
+	if (recorder_wall_s > 0)
+		row(b, "recorder (wring run), on this host", 100 * recorder_cpu_s / recorder_wall_s, -1, "%", GOAL_CPU);
+	if (!sqlite3_open_v2(db, &sql, SQLITE_OPEN_READONLY, NULL)) {
+		cpu = ask(sql, "SELECT sum(substr(text, instr(text, 'ns=') + 3)) FROM event WHERE kind = 'harness'");
+		wall = ask(sql, "SELECT sum(substr(text, instr(text, 'wall_ns=') + 8)) FROM event WHERE kind = 'harness'");
+	}
+	sqlite3_close(sql);
+	if (cpu > 0 && wall > 0)
+		row(b, "agent, whole process, in the guest", 100 * cpu / wall, -1, "%", -1);
 }
 
 /* ---- bytes ---- */
@@ -649,18 +824,22 @@ static void guest_parts(struct bench *b)
 	if (wants(b, '4')) {
 		starts(b, db, &first);
 		profile(b, db);
-	} else if (wants(b, '3') && run_wring(b, db, &whole, &err)) {
+	} else if ((wants(b, '3') || wants(b, '7')) && run_wring(b, db, &whole, &err)) {
 		could_not(b, "wring run", err.msg);
 	}
 	if (wants(b, '3'))
 		bytes(b, db, &first);
+	if (wants(b, '6'))
+		left(b);
+	if (wants(b, '7'))
+		own_cost(b, db);
 	if (!wants(b, 'k'))
 		unlink(db);
 }
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: bench --build=DIR [--kernel=PATH] [--accel=tcg|kvm] [--reps=N] [--parts=1234[v]]\n");
+	fprintf(stderr, "usage: bench --build=DIR [--kernel=PATH] [--accel=tcg|kvm] [--reps=N] [--parts=1234567[v]]\n");
 	return 2;
 }
 
@@ -669,7 +848,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = { { "build", required_argument, NULL, 'b' }, { "kernel", required_argument, NULL, 'k' },
 						 { "accel", required_argument, NULL, 'a' }, { "reps", required_argument, NULL, 'r' },
 						 { "parts", required_argument, NULL, 'p' }, { 0 } };
-	struct bench b = { .parts = "1234", .accel = WRING_ACCEL_TCG, .reps = 3, .tmp = "/tmp/wring-bench-XXXXXX" };
+	struct bench b = { .parts = "1234567", .accel = WRING_ACCEL_TCG, .reps = 3, .tmp = "/tmp/wring-bench-XXXXXX" };
 	const char *build = NULL;
 	struct wring_err err = { 0 };
 	int o;
@@ -686,6 +865,9 @@ int main(int argc, char **argv)
 	if (!build || !b.reps || b.reps > MAX_REPS)
 		return usage();
 	signal(SIGPIPE, SIG_IGN);
+	b.build = build;
+	b.loads = wring_strf("%s/tests/bench/bench_loads", build);
+	b.bare = wring_strf("%s/tests/bench/bare_load", build);
 	b.wring = wring_strf("%s/wring", build);
 	b.agent = wring_strf("%s/wring-agent", build);
 	b.load = wring_strf("%s/wring-load", build);
@@ -704,6 +886,8 @@ int main(int argc, char **argv)
 	context(&b);
 	if (wants(&b, '1'))
 		host_costs(&b);
+	if (wants(&b, '5'))
+		loads(&b);
 	if (b.kernel)
 		guest_parts(&b);
 	else

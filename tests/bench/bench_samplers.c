@@ -4,6 +4,7 @@
  * system-wide files; as /init of a guest also those of cgroups. Prints one line of words a result; bench.c makes tables of it:
  *   cost SAMPLER files= bytes= preads= bare_ns= parse_ns= sample_ns=
  *   share groups= hz= sources= bare_pct= sampling_pct= writer_pct= bare_rounds= rounds= bare_wall_s= wall_s=
+ *   native hz= sources= sampling_pct= writer_pct=
  *   skip SAMPLER reason                                                                                              */
 #include "harness/agent/sampling.c" /* NOLINT: see above */
 
@@ -360,6 +361,67 @@ static void share(int record_fd, unsigned groups, unsigned hz)
 	wring_out_free(agent.out, wring_now_ns() + WRING_NSEC_PER_SEC);
 }
 
+/* What the agent does of slab-at-max, here and now, all of it at 10 Hz. The files of a cgroup are not to be had on every host;
+ * in their place stand files that cost more (part 1b): meminfo for the short ones, vmstat for memory.stat. */
+static const char *const stand_ins[] = {
+	"meminfo", "meminfo", "meminfo", "meminfo", "meminfo", /* memory (2 groups), memory.events, memory.pressure, cgroup.stat */
+	"vmstat", "vmstat",                                    /* memory.stat (2 groups) */
+	"vmstat", "pressure", "node-vmstat", "node-meminfo", "slab-objects",
+};
+
+static void native(void)
+{
+	enum { HZ = 10, WINDOW_S = 8 };
+	struct wring_scenario scenario = { .name = (char *)"bench", .timeout_ns = 3600ULL * WRING_NSEC_PER_SEC };
+	struct wring_agent agent = { 0 };
+	struct wring_session session = { .agent = &agent, .scenario = &scenario };
+	struct wring_sampling *p = calloc(1, sizeof(*p));
+	struct share total = { 0 };
+	struct wring_err err;
+	int fds[2];
+	pid_t reader;
+
+	if (pipe2(fds, O_CLOEXEC))
+		exit(1);
+	fflush(stdout);
+	reader = fork(); /* the recorder is another process */
+	if (!reader) {
+		close(fds[1]);
+		drain(&fds[0]);
+		_exit(0);
+	}
+	session.sampling = p;
+	p->session = &session;
+	p->frame = calloc(1, FRAME_BYTES);
+	p->kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (p->kmsg_fd >= 0)
+		lseek(p->kmsg_fd, 0, SEEK_END);
+	pthread_mutex_init(&p->lock, NULL);
+	p->sources = calloc(WRING_ARRAY_SIZE(stand_ins), sizeof(*p->sources));
+	if (wring_out_new(fds[1], RING_BYTES, &p->out, &err))
+		exit(1);
+	agent.out = p->out;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(stand_ins); i++) {
+		struct wring_source *s = &p->sources[p->n];
+		const char *subject = !strncmp(stand_ins[i], "node-", 5) ? "node0" : !strcmp(stand_ins[i], "slab-objects") ? "dentry" : "";
+
+		if (wring_source_open(s, wring_sampler_find(stand_ins[i]), subject, AT_FDCWD, not_there, NULL, &err)) {
+			printf("skip native %s\n", err.msg);
+			wring_source_close(s);
+			continue;
+		}
+		s->id = (int64_t)p->n++;
+		s->interval_ns = WRING_NSEC_PER_SEC / HZ;
+	}
+	share_ours(&session, WINDOW_S * WRING_NSEC_PER_SEC, &total);
+	printf("native hz=%d sources=%zu sampling_pct=%.3f writer_pct=%.3f rounds=%.0f wall_s=%.3f\n", HZ, p->n, total.sampling_pct,
+	       total.writer_pct, total.rounds, total.wall_s);
+	wring_sampling_free(&session);
+	wring_out_free(agent.out, wring_now_ns() + WRING_NSEC_PER_SEC);
+	close(fds[1]);
+	waitpid(reader, NULL, 0);
+}
+
 /* ---- being /init ---- */
 
 /* A process that sits in its cgroup with some anonymous memory, some of a file and what a process costs. */
@@ -435,11 +497,13 @@ static void guest(void)
 	reboot(RB_POWER_OFF);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
 	if (getpid() == 1)
 		guest();
+	else if (argc > 1 && !strcmp(argv[1], "--native"))
+		native();
 	else
 		costs(-1);
 	return 0;

@@ -182,6 +182,14 @@ uint64_t wring_random(uint64_t *state)
 	return *state;
 }
 
+void wring_random_page(uint64_t *page, uint64_t seed)
+{
+	uint64_t state = seed * 0x9e3779b97f4a7c15u | 1;
+
+	for (uint64_t i = 0; i < wring_page_size() / sizeof(*page); i++)
+		page[i] = wring_random(&state);
+}
+
 int64_t wring_due(uint64_t n, uint64_t rate)
 {
 	return (int64_t)(n / rate * WRING_NSEC_PER_SEC + n % rate * WRING_NSEC_PER_SEC / rate);

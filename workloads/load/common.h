@@ -49,6 +49,8 @@ uint64_t wring_pmd_size(void);
 uint64_t wring_number_at(const char *path, uint64_t fallback);
 /* xorshift; the state must not be 0. */
 uint64_t wring_random(uint64_t *state);
+/* Fills a page: once, before the start, since it takes as long as a system call. */
+void wring_random_page(uint64_t *page, uint64_t seed);
 
 /* An open schedule of so many operations a second: when, after its start, operation n is due, without adding up roundings. */
 int64_t wring_due(uint64_t n, uint64_t rate);
