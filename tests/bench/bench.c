@@ -667,7 +667,7 @@ static void left_line(struct bench *b, const char *line)
 	snprintf(what, sizeof(what), "%s: %.1f of %.1f MB in %.2f s", name, bytes / 1e6, number_of(line, "peak") / 1e6, cpu_s);
 	if (!strcmp(name, "stress-ng")) {
 		theirs_left = each;
-		row(b, what, -1, each, "MB/s", -1);
+		row(b, what, each, -1, "MB/s", -1);
 	} else if (theirs_left > 0) {
 		rate_row(b, what, each, theirs_left, each / theirs_left, "MB/s", GOAL_LEFT);
 	}
@@ -718,7 +718,7 @@ static void own_cost(struct bench *b, const char *db)
 	}
 	sqlite3_close(sql);
 	if (cpu > 0 && wall > 0)
-		row(b, "agent, whole process, in the guest", 100 * cpu / wall, -1, "%", -1);
+		row(b, "agent's threads in the guest", 100 * cpu / wall, -1, "%", -1);
 }
 
 /* ---- bytes ---- */
