@@ -237,6 +237,17 @@ static char *map(size_t bytes, int prot, int flags)
 	return p;
 }
 
+static void anon_zero(long n)
+{
+	for (; n; n--) {
+		char *p = map(CHUNK, PROT_READ | PROT_WRITE, 0);
+
+		madvise(p, CHUNK, MADV_NOHUGEPAGE);
+		for (int i = 0; i < CHUNK; i += PAGE)
+			*(volatile char *)(p + i) = 0;
+	}
+}
+
 static void anon(long n)
 {
 	for (; n; n--) {
@@ -372,7 +383,7 @@ static const struct {
 	{ "dentry", NULL, dentry }, { "inode", NULL, inode }, { "kmalloc-msgsnd", own_ipc, msgsnd_ }, { "kmalloc-semget", own_ipc, semget_ },
 	{ "fd-epoll", setup_watched, epoll }, { "fd-eventfd", NULL, eventfd_ }, { "fd-timerfd", NULL, timerfd_ }, { "fd-file", NULL, open_ },
 	{ "pipe", NULL, pipe_ }, { "sock-unix", NULL, sock_unix }, { "sock-udp", setup_udp, sock_udp }, { "sock-tcp", setup_tcp, sock_tcp },
-	{ "anon", NULL, anon }, { "file", NULL, file }, { "shmem", NULL, shmem }, { "thp", NULL, thp }, { "vma", NULL, vma },
+	{ "anon", NULL, anon }, { "anon-zero", NULL, anon_zero }, { "file", NULL, file }, { "shmem", NULL, shmem }, { "thp", NULL, thp }, { "vma", NULL, vma },
 	{ "pagetable", NULL, pagetable }, { "rcu-free-epoll", setup_watched, rcu_epoll },
 	{ "rcu-free-rename", NULL, rcu_rename }, { "fork", NULL, fork_ },
 };

@@ -205,27 +205,27 @@ static int run_kind(struct bench *b, const struct kind *k, bool bare, struct cos
 /* ---- against the bare loop ---- */
 
 static const struct kind kinds[] = {
-	{ "dentry", "dentry", "lookups", 50000, 1, NULL, false, 0 },
+	{ "dentry", "dentry", "lookups", 30000, 1, NULL, false, 0 },
 	{ "inode", "inode sync-every=0", "files on tmpfs", 20000, 1, NULL, true, 0 },
 	{ "kmalloc-msgsnd", "kmalloc kind=msgsnd", "messages", 4000, 8, NULL, false, 0 },
 	{ "kmalloc-semget", "kmalloc kind=semget", "sets", 10000, 1, NULL, false, 0 },
-	{ "fd-epoll", "fd kind=epoll", "items", 100000, 1, NULL, false, 0 },
+	{ "fd-epoll", "fd kind=epoll", "items", 50000, 1, NULL, false, 0 },
 	{ "fd-eventfd", "fd kind=eventfd", "eventfds", 15000, 1, NULL, false, 0 },
 	{ "fd-timerfd", "fd kind=timerfd", "timerfds", 15000, 1, NULL, false, 0 },
 	{ "fd-file", "fd kind=file", "files", 15000, 1, NULL, false, 0 },
 	{ "pipe", "pipe", "pages", 1000, 16, NULL, false, 0 },
 	{ "sock-unix", "sock-unix", "pairs", 300, 1, NULL, false, 0 },
-	{ "sock-udp", "sock-udp", "sockets", 500, 1, NULL, false, 0 },
+	{ "sock-udp", "sock-udp", "sockets", 200, 1, NULL, false, 0 },
 	{ "sock-tcp", "sock-tcp", "connections", 3, 1, NULL, false, 0 },
 	{ "anon", "anon", "pages, random", 128, 256, NULL, false, 0 },
-	{ "anon", "anon content=zero", "pages of zeros", 128, 256, NULL, false, 0 },
+	{ "anon", "anon content=zero", "pages of zeros", 128, 256, "anon-zero", false, 0 },
 	{ "file", "file", "pages on tmpfs", 128, 256, NULL, true, 0 },
 	{ "shmem", "shmem", "pages", 128, 256, NULL, false, 0 },
 	{ "thp", "thp", "huge pages", 128, 1, NULL, false, 0 },
 	{ "vma", "vma", "splits", 30000, 1, NULL, false, 0 },
-	{ "pagetable", "pagetable", "tables", 40000, 1, NULL, false, 0 },
+	{ "pagetable", "pagetable", "tables", 20000, 1, NULL, false, 0 },
 	{ "rcu-free-epoll", "rcu-free kind=epoll", "items", 60, 1000, NULL, false, 0 },
-	{ "rcu-free-rename", "rcu-free kind=dentry-rename", "names on tmpfs", 60, 1000, NULL, true, 0 },
+	{ "rcu-free-rename", "rcu-free kind=dentry-rename", "names on tmpfs", 20, 1000, NULL, true, 0 },
 	{ "fork", "fork", "processes", 500, 1, NULL, false, 0 },
 };
 
@@ -265,13 +265,13 @@ struct peer {
 };
 
 static const struct peer peers[] = {
-	{ "inode:dentry files", { "", "inode sync-every=0", "", 2048, 1, NULL, true, 20000 }, "--dentry 1", "--dentry-ops", 20000 },
-	{ "dentry:dentry names", { "", "dentry", "", 200000, 1, NULL, false, 0 }, "--dentry 1", "--dentry-ops", 20000 },
-	{ "sock-unix:sockpair messages", { "", "sock-unix message=64", "", 100, 0, NULL, false, 1000 }, "--sockpair 1", "--sockpair-ops", 40000 },
+	{ "inode:dentry files", { "", "inode sync-every=0", "", 2048, 1, NULL, true, 20000 }, "--dentry 1", "--dentry-ops", 8192 },
+	{ "dentry:dentry names", { "", "dentry", "", 100000, 1, NULL, false, 0 }, "--dentry 1", "--dentry-ops", 8192 },
+	{ "sock-unix:sockpair messages", { "", "sock-unix message=64", "", 100, 0, NULL, false, 1000 }, "--sockpair 1", "--sockpair-ops", 20000 },
 	{ "sock-udp:udp datagrams", { "", "sock-udp message=520", "", 100, 0, NULL, false, 1000 }, "--udp 1", "--udp-ops", 100000 },
 	{ "kmalloc:msg messages", { "", "kmalloc kind=msgsnd", "", 100, 8, NULL, false, 20000 }, "--msg 1 --msg-bytes 2000", "--msg-ops", 200000 },
-	{ "fork:fork processes", { "", "fork", "", 10, 1, NULL, false, 3000 }, "--fork 1", "--fork-ops", 3000 },
-	{ "anon:vm MB", { "", "anon", "", 64, 1, NULL, false, 2000 }, "--vm 1 --vm-bytes 64M --vm-method write64", "--vm-ops", 2000 },
+	{ "fork:fork processes", { "", "fork", "", 10, 1, NULL, false, 1000 }, "--fork 1", "--fork-ops", 1000 },
+	{ "anon:vm MB", { "", "anon", "", 64, 1, NULL, false, 1000 }, "--vm 1 --vm-bytes 64M --vm-method write64", "--vm-ops", 1000 },
 };
 
 /* Datagrams sent in this network namespace so far. */
@@ -501,7 +501,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = { { "load", required_argument, NULL, 'l' }, { "bare", required_argument, NULL, 'b' },
 						 { "dir", required_argument, NULL, 'd' }, { "tmpfs", required_argument, NULL, 't' }, { "reps", required_argument, NULL, 'r' },
 						 { "only", required_argument, NULL, 'o' }, { 0 } };
-	struct bench b = { .stress = "stress-ng", .reps = 9, .peer_reps = 3 };
+	struct bench b = { .stress = "stress-ng", .reps = 7, .peer_reps = 1 };
 	const char *only = NULL;
 	int o;
 
