@@ -42,7 +42,7 @@ static void put_hex(char *at, unsigned digits, uint64_t v)
 		at[digits] = "0123456789abcdef"[v & 15];
 }
 
-/* By hand: printf() takes a tenth of the time of the lookup. */
+/* By hand: formatting takes a tenth of the time of the lookup. */
 static void make_name(struct wring_wctx *c, char *name, size_t length, uint64_t i)
 {
 	put_hex(name, SEED_DIGITS, wring_seed(c));
