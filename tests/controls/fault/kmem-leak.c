@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Kernel memory that a task of `group` was charged for is not freed when the task exits. */
+/* Kernel memory that a process of `group` was charged for is not freed when it exits. exit_signals() is early enough to be
+ * charged at all. */
 #include "fault.h"
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -9,7 +10,7 @@ module_param(kb, uint, 0644);
 MODULE_PARM_DESC(kb, "what each process loses, in KB (default 1024)");
 
 static void leak_at_exit(struct task_struct *t);
-static struct fault_hook hooks[] = { FAULT_HOOK("exit_files", leak_at_exit) };
+static struct fault_hook hooks[] = { FAULT_HOOK("exit_signals", leak_at_exit) };
 
 static void leak_at_exit(struct task_struct *t)
 {

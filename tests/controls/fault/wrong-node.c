@@ -14,7 +14,10 @@ static struct fault_hook hooks[] = {
 static struct page *elsewhere(gfp_t gfp, unsigned int order, int nid, nodemask_t *mask)
 {
 	if (in_task() && fault_in_task() && fault_now()) {
-		nid = next_node_in(nid, node_states[N_MEMORY]);
+		/* a bound task asks for its own CPU's node, and a mask keeps it from there */
+		do
+			nid = next_node_in(nid, node_states[N_MEMORY]);
+		while (mask && node_isset(nid, *mask) && !nodes_subset(node_states[N_MEMORY], *mask));
 		mask = &node_states[N_MEMORY];
 		gfp &= ~__GFP_THISNODE;
 	}
