@@ -478,6 +478,8 @@ static const struct bad_text {
 	{ "[phase p]\ndo = remount m\n", 2, "m", "no [mount NAME]" },
 	{ "[phase p]\ndo = sysctl swappiness 1\n", 2, "swappiness", "vm.swappiness" },
 	{ "[phase p]\ndo = sysrq tt\n", 2, "tt", "one letter" },
+	{ "[phase p]\ndo = module a.ko b\n", 2, "b", "KEY=VALUE" },
+	{ "[phase p]\ndo = module a.ko =1\n", 2, "=1", "KEY=VALUE" },
 	{ "[load l]\nworkload = w\n[phase p]\ndo = start l l l l l l l\n", 4, "start l l",
 	  "start LOAD..." },
 	{ "[load l]\nworkload = w\n[phase p]\ndo = wait l l\n", 4, "l", "a duration" },
