@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analyzers/escape.h"
 #include "analyzers/view.h"
 #include "harness/base/util.h"
 
@@ -13,7 +14,7 @@
 #define MB(x) ((double)(x) / (1 << 20))
 
 /* Which classes could be judged at all. */
-struct judged { bool parts, hierarchy, monotonic, leftover, escape; };
+struct judged { bool parts, hierarchy, monotonic, leftover; };
 
 /* ---- parts against the whole ---- */
 
@@ -354,11 +355,28 @@ static bool grown(struct wring_view *v, const char *key, int64_t from, int64_t t
 	return true;
 }
 
-/* Caches and user memory that survive are charged and found in memory.stat; so is the kernel memory
- * of groups that are still dying, which is the affair of dying-memcg. What is left has no owner. */
+/* What a cgroup itself is made of: struct mem_cgroup, a part for each node, percpu statistics (tens of KB on 4 CPUs). */
+static int64_t of_dying(const struct wring_view *v, int64_t dying)
+{
+	return dying * (65536 + 16384 * v->ncpu);
+}
+
+/* What the loads said they leave behind. */
+static int64_t ledger_at(struct wring_view *v, int64_t t)
+{
+	int64_t sum = 0, n;
+
+	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
+		if (!wring_view_at_mark(v, "load", v->scenario->loads[i].name, "held_bytes", t, &n))
+			sum += n;
+	return sum;
+}
+
+/* Caches and user memory that survive are charged and found in memory.stat, and so are the remains of groups that are still
+ * dying, which are the affair of dying-memcg. What is left has no owner. */
 static void judge_leftover(struct wring_view *v, struct judged *j)
 {
-	int64_t from, to, a, b, anon, file, sock, slab, kernel, dying = 0, rest;
+	int64_t from, to, a, b, anon, file, sock, slab, dying = 0, owned, rest;
 	int64_t tolerance = 2 * wring_view_tolerance(v);
 
 	if (wring_view_event_time(v, "mark", "start", 0, &from) ||
@@ -366,91 +384,18 @@ static void judge_leftover(struct wring_view *v, struct judged *j)
 	    wring_view_at_mark(v, "memory", ".", "current", from, &a) ||
 	    wring_view_at_mark(v, "memory", ".", "current", to, &b) ||
 	    !grown(v, "anon", from, to, &anon) || !grown(v, "file", from, to, &file) ||
-	    !grown(v, "sock", from, to, &sock) || !grown(v, "slab_reclaimable", from, to, &slab) ||
-	    !grown(v, "kernel", from, to, &kernel))
+	    !grown(v, "sock", from, to, &sock) || !grown(v, "slab_reclaimable", from, to, &slab))
 		return;
 	wring_view_at_mark(v, "cgroup.stat", ".", "nr_dying_descendants", to, &dying);
-	rest = b - a - anon - file - sock - (dying ? kernel : slab);
+	owned = anon + file + sock + slab + of_dying(v, dying) + ledger_at(v, to);
+	rest = b - a - owned;
 	j->leftover = true;
 	wring_finding(v, NAME, "leftover", rest > tolerance ? WRING_V_FAIL : WRING_PASS,
 		      rest > 0 ? (double)rest : 0, (double)tolerance, "bytes",
 		      "all groups removed after a drain: memory.current of the root grew by %lld "
-		      "bytes since the start, of which caches and user memory are %lld, with %lld "
-		      "groups dying: %lld bytes have no owner",
-		      (long long)(b - a), (long long)(b - a - rest), (long long)dying,
-		      (long long)rest);
-}
-
-/* ---- kernel memory that is not charged ---- */
-
-static int64_t slab_growth(struct wring_view *v, bool *ret_known)
-{
-	static const char *const keys[] = { "nr_slab_reclaimable", "nr_slab_unreclaimable" };
-	int64_t sum = 0;
-
-	*ret_known = true;
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(keys); i++) {
-		const struct wring_series *s = wring_view_series(v, "vmstat", "", keys[i]);
-
-		if (!s)
-			*ret_known = false;
-		else
-			sum += wring_series_max(s, INT64_MIN, INT64_MAX, s->v[0]) - s->v[0];
-	}
-	return sum * v->page_size;
-}
-
-/* Largest value over the run, summed over the topmost groups that are sampled. */
-static bool top_max(struct wring_view *v, const char *sampler, const char *key, int64_t *ret)
-{
-	const struct wring_sources *s = wring_view_sources(v);
-	bool any = false;
-	int64_t n;
-
-	*ret = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		bool covered = strcmp(s->rows[i].sampler, sampler);
-
-		for (size_t k = 0; k < s->n && !covered; k++)
-			covered = !strcmp(s->rows[k].sampler, sampler) &&
-				  strcmp(s->rows[k].subject, s->rows[i].subject) &&
-				  wring_group_within(s->rows[i].subject, s->rows[k].subject);
-		if (covered ||
-		    wring_view_max(v, sampler, s->rows[i].subject, key, INT64_MIN, INT64_MAX, &n))
-			continue;
-		*ret += n;
-		any = true;
-	}
-	return any;
-}
-
-static void judge_escape(struct wring_view *v, struct judged *j, const char **ret_why)
-{
-	int64_t made = wring_view_load_max(v, ".", "made_bytes", INT64_MIN, INT64_MAX);
-	int64_t floor = 8 * wring_view_tolerance(v), growth, kernel, current;
-	bool known, escapes;
-
-	growth = slab_growth(v, &known);
-	*ret_why = NULL;
-	if (!known)
-		*ret_why = "vmstat nr_slab_* was not sampled";
-	else if (!top_max(v, "memory.stat", "kernel", &kernel))
-		*ret_why = "memory.stat `kernel` was not sampled, or this kernel has no such line";
-	else if (!top_max(v, "memory", "current", &current))
-		*ret_why = "memory.current was not sampled";
-	else if (made < floor)
-		*ret_why = "the loads made too little to tell it from noise (load.made_bytes)";
-	if (*ret_why)
-		return;
-	/* tiny: against what the slab grew by */
-	escapes = growth >= made / 2 && kernel < growth / 100 && current < growth / 10;
-	j->escape = true;
-	wring_finding(v, NAME, "escape", escapes ? WRING_V_FAIL : WRING_PASS,
-		      (double)(escapes ? growth : 0), (double)(made / 2), "bytes",
-		      "the loads made %.1fM; the machine's slab grew by up to %.1fM, the cgroups "
-		      "were charged for kernel memory of up to %.2fM and memory.current of up to "
-		      "%.2fM",
-		      MB(made), MB(growth), MB(kernel), MB(current));
+		      "bytes since the start, of which caches, user memory, %lld groups still dying and what the loads "
+		      "leave behind explain %lld: %lld bytes have no owner",
+		      (long long)(b - a), (long long)dying, (long long)owned, (long long)(rest > 0 ? rest : 0));
 }
 
 static int judge(struct wring_view *v, struct wring_err *err)
@@ -463,8 +408,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	judge_hierarchy(v, &j);
 	judge_monotonic(v, &j);
 	judge_leftover(v, &j);
-	judge_escape(v, &j, &why);
-	if (why)
+	if (!wring_judge_escape(v, NAME, &why))
 		/* a scenario that is not about kernel memory is not left open by this alone */
 		wring_finding(v, NAME, "escape",
 			      j.parts || j.hierarchy || j.monotonic || j.leftover

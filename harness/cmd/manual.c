@@ -56,7 +56,7 @@ static void heading(const char *name)
 
 static void paragraph(const char *s)
 {
-	for (const char *p = s; p && *p;) {
+	for (const char *p = s ? s : ""; *p;) {
 		size_t n = strcspn(p, "\n");
 		_cleanup_free_ char *line = strndup(p, n);
 
@@ -90,8 +90,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(**(const char *const *const *)a, **(const char *const *const *)b);
 }
 
-/* Sorted copies of the pointers of a registry. */
-#define SORTED(kind, n) ({ const struct wring_##kind *const *a_ = wring_##kind##s(&(n)); sorted((const void *const *)a_, n); })
+/* A sorted copy of the pointers of a registry. */
 static const void **sorted(const void *const *all, size_t n)
 {
 	const void **copy = calloc(n + 1, sizeof(*copy));
@@ -108,8 +107,9 @@ _Static_assert(!offsetof(struct wring_workload, name) && !offsetof(struct wring_
 
 static void workloads(void)
 {
-	size_t n;
-	_cleanup_free_ const void **all = SORTED(workload, n);
+	size_t n = 0;
+	const struct wring_workload *const *found = wring_workloads(&n);
+	_cleanup_free_ const void **all = sorted((const void *const *)found, n);
 
 	for (size_t i = 0; all && i < n; i++) {
 		const struct wring_workload *w = all[i];
@@ -137,8 +137,9 @@ static const char *scope_name(enum wring_scope s)
 
 static void samplers(void)
 {
-	size_t n;
-	_cleanup_free_ const void **all = SORTED(sampler, n);
+	size_t n = 0;
+	const struct wring_sampler *const *found = wring_samplers(&n);
+	_cleanup_free_ const void **all = sorted((const void *const *)found, n);
 
 	for (size_t i = 0; all && i < n; i++) {
 		const struct wring_sampler *s = all[i];
@@ -158,8 +159,9 @@ static void samplers(void)
 
 static void detectors(void)
 {
-	size_t n;
-	_cleanup_free_ const void **all = SORTED(detector, n);
+	size_t n = 0;
+	const struct wring_detector *const *found = wring_detectors(&n);
+	_cleanup_free_ const void **all = sorted((const void *const *)found, n);
 
 	for (size_t i = 0; all && i < n; i++) {
 		const struct wring_detector *d = all[i];

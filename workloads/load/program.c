@@ -134,7 +134,7 @@ static void last_lines(struct wring_program *p)
 			}
 			text[n - 1] = ';';
 		}
-	snprintf(p->last, sizeof(p->last), "%s", line);
+	snprintf(p->last, sizeof(p->last), "%.*s", (int)sizeof(p->last) - 1, line);
 }
 
 bool wring_program_said(const struct wring_program *p, const char *words)
