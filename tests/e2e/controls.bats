@@ -54,6 +54,11 @@ step_ms() { # STEP ARGUMENTS: how long it took
 	finding dying-memcg dying-memcg residue fail
 }
 
+@test "charged pages that nobody frees, and sockets whose charge is lost: accounting, leftover" {
+	planted dying-memcg accounting leftover kmem-leak
+	planted high-kmem accounting leftover lost-uncharge how=lost
+}
+
 @test "memory.high without effect: high-overrun, ignored" {
 	planted high-kmem high-overrun ignored high-ignored
 }
