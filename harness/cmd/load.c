@@ -218,14 +218,6 @@ static bool is_held(const struct args *a, const struct wring_workload *w)
 	return w->make && w->drop && (!w->cached || !strcmp(a->fs, "tmpfs"));
 }
 
-static int check_fs(struct args *a, const struct wring_workload *w)
-{
-	if (!w->make || w->drop || !w->cached || strcmp(a->fs, "tmpfs"))
-		return 0;
-	return wring_err_set(&a->err, -EINVAL, "load: --fs=tmpfs: what %s makes lives in the cache alone, and tmpfs caches none of it: "
-			     "--fs=ext4 or --fs=xfs", w->name);
-}
-
 static const char *default_footprint(void)
 {
 	const struct wring_param *p = wring_object_params;
@@ -296,8 +288,6 @@ static int check_place(struct args *a, const struct wring_workload *w)
 	if (a->mem_policy && !a->mem_nodes)
 		return wring_err_set(&a->err, -EINVAL, "load: --mem-policy=%s: --mem-nodes=LIST must say which nodes", a->mem_policy);
 	if (check_node_list(a, "nodes", a->nodes, there, is_host) || check_node_list(a, "mem-nodes", a->mem_nodes, there, is_host))
-		return a->err.code;
-	if (check_fs(a, w))
 		return a->err.code;
 	return check_footprint(a, w, is_host ? wring_host_memory() : a->guest_memory, is_host ? "this host" : "the guest");
 }

@@ -60,8 +60,6 @@ slots() { size -A "$WRING_BUILD/$1" | awk -v s="wring_$2" '$1 == s { print $2 / 
 	cd "$tree"
 
 	sed 's/\.name = "null"/.name = "new-load"/' workloads/null.c >workloads/new_load.c
-	sed 's/\.name = "dentry"/.name = "new-cache"/' workloads/dentry.c >workloads/new-cache.c
-	grep -q '\.cached =' workloads/new-cache.c || sed -i 's/\.make = make,/.make = make, .cached = make,/' workloads/new-cache.c
 	sed 's/\.name = "vmstat"/.name = "new-sampler"/' harness/samplers/vmstat.c >harness/samplers/new_sampler.c
 	cat >analyzers/new-detector.c <<-'END'
 		/* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -114,8 +112,6 @@ slots() { size -A "$WRING_BUILD/$1" | awk -v s="wring_$2" '$1 == s { print $2 / 
 	grep -q '^  duration=0s ' help
 	./wring load --list | grep -q '^new-load '
 	./wring load new-load --dry-run --where=vm --kernel=none 2>&1 | grep -q 'none'
-	# caches, and tmpfs has none of them
-	./wring load new-cache --fs=tmpfs 2>&1 | grep -q 'new-cache.*--fs=ext4'
 	if command -v scdoc >/dev/null; then
 		make docs/man/wring-workloads.7 docs/man/wring-samplers.7 docs/man/wring-detectors.7 docs/man/wring-scenario.5 >>log 2>&1 ||
 			{ tail -20 log; return 1; }
