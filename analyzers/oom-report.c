@@ -103,6 +103,37 @@ static bool take_usage(struct wring_oom_report *o, const char *text)
 	return true;
 }
 
+/* Mem-Info of the whole machine (mm/show_mem.c), in pages: " slab_reclaimable:123 slab_unreclaimable:45" */
+static bool take_machine(struct wring_oom_report *o, const char *text)
+{
+	const struct { const char *key; int64_t *v; } keys[] = {
+		{ "active_file:", &o->active_file }, { "inactive_file:", &o->inactive_file }, { "dirty:", &o->file_dirty },
+		{ "writeback:", &o->file_writeback }, { "slab_reclaimable:", &o->slab_reclaimable },
+		{ "slab_unreclaimable:", &o->slab_unreclaimable }, { "shmem:", &o->shmem },
+	};
+	long long n;
+	int len = 0;
+
+	text += strspn(text, " ");
+	if (sscanf(text, "%lld total pagecache pages%n", &n, &len) == 1 && len) {
+		o->file = n >= 0 && n < MAX_BYTES >> 16 ? n : -1;
+		return true;
+	}
+	if (!strncmp(text, "Node ", 5))
+		return false;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(keys); i++) {
+		const char *p = strstr(text, keys[i].key);
+		char *end;
+
+		if (!p || (p != text && p[-1] != ' ') || *keys[i].v >= 0)
+			continue;
+		n = strtoll(p + strlen(keys[i].key), &end, 10);
+		if ((*end == ' ' || !*end) && n >= 0 && n < MAX_BYTES >> 16)
+			*keys[i].v = n;
+	}
+	return false;
+}
+
 static bool take_stat(struct wring_oom_report *o, const char *text)
 {
 	const struct { const char *key; int64_t *v; } keys[] = {
@@ -181,6 +212,8 @@ static void feed_line(void *arg, const char *line)
 	}
 	if (!strncmp(text, "Out of memory: Kill", 19)) {
 		r->global++;
+		if (o && !o->is_memcg)
+			o->is_global = true;
 		r->is_open = false;
 		return;
 	}
@@ -201,6 +234,8 @@ static void feed_line(void *arg, const char *line)
 		return;
 	} else if (r->in_stats) {
 		take_stat(o, text);
+	} else if (!o->is_memcg) {
+		take_machine(o, text);
 	}
 }
 
@@ -219,6 +254,8 @@ void wring_oom_done(struct wring_oom_reports *r)
 
 bool wring_oom_complete(const struct wring_oom_report *r)
 {
+	if (r->is_global)
+		return r->slab_reclaimable >= 0 && r->file >= 0;
 	return r->limit > 0 && r->usage >= 0 && r->slab_reclaimable >= 0 && r->file >= 0;
 }
 

@@ -14,6 +14,7 @@ struct wring_oom_report {
 	bool may_enter_fs;        /* __GFP_FS is in it, or it could not be read */
 	int order;
 	bool is_memcg;            /* killed for a limit of a cgroup, not for the whole machine */
+	bool is_global;           /* for the whole machine: the numbers are pages, and there is no limit */
 	bool by_write;            /* somebody wrote memory.max below the usage */
 	bool has_group;           /* memory.oom.group: one report, many victims */
 	int64_t usage, limit;     /* bytes of the cgroup at its limit; -1 when not seen */
