@@ -131,6 +131,18 @@ static struct state state_at(struct wring_view *v, const struct wring_oom_kill *
 	return s;
 }
 
+/* Tasks that are left fill the group again before anybody measures. What its usage fell by meanwhile, beyond the dead task's own
+ * memory, came free without anybody outside asking for it. */
+static int64_t dip(struct wring_view *v, const struct wring_oom_kill *k, int64_t until)
+{
+	const struct wring_series *s = k->o->is_memcg ? wring_view_series(v, "memory", k->subject, "current") : NULL;
+	int64_t min = k->usage;
+
+	for (size_t i = s ? wring_series_find(s, k->o->t_ns) : 0; s && i < s->n && s->t_ns[i] < until; i++)
+		min = wring_min64(min, s->v[i]);
+	return wring_min64(k->usage - min - wring_pos(k->o->anon) - wring_pos(k->o->file), k->slab);
+}
+
 /* What came free over the stages. Exact current bounds what memory.stat says, and what memory.stat
  * says is of the kinds that were judged reclaimable (the killed task's own memory is not). What the
  * ledger held is let go by the death of its owner, so the slab that goes first is the ledger's. */
@@ -151,6 +163,7 @@ void wring_oom_measure(struct wring_view *v, struct wring_oom_kill *k)
 		k->freed[WRING_AFTER_LOAD] = wring_pos(slab_drop - owed);
 		owed = wring_pos(owed - slab_drop);
 	}
+	k->freed[WRING_AFTER_LOAD] = wring_max64(k->freed[WRING_AFTER_LOAD], dip(v, k, t[WRING_AFTER_LOAD]) - k->ledger);
 	for (int s = WRING_AFTER_BARRIER; s < WRING_OOM_STAGES; s++) {
 		int64_t drop;
 

@@ -78,7 +78,7 @@ bool wring_oom_dirty_counts(struct wring_view *v, const struct wring_oom_kill *k
 
 struct level {
 	int64_t limit;
-	size_t starts, killed;
+	size_t starts, killed, any; /* killed with reclaimable memory, and at all */
 	double share;   /* killed, made to fall with the limit */
 	size_t weight;  /* levels that were put together for that */
 };
@@ -102,6 +102,7 @@ static void count(struct wring_view *v, const struct wring_load *l, const struct
 {
 	const struct wring_events *e = wring_view_events(v);
 	int64_t from = INT64_MAX;
+	bool any, premature;
 
 	for (size_t i = 0; i <= e->n; i++) {
 		bool is_start = i < e->n && !strcmp(e->rows[i].kind, "load") && !strcmp(e->rows[i].subject, l->name) &&
@@ -110,12 +111,15 @@ static void count(struct wring_view *v, const struct wring_load *l, const struct
 
 		if (!is_start && i < e->n)
 			continue;
+		any = premature = false;
 		for (size_t k = 0; k < n && from != INT64_MAX; k++)
 			if (kills[k].o->t_ns >= from && kills[k].o->t_ns < until && kills[k].subject[0] &&
-			    wring_load_within(v, l, kills[k].subject) && is_premature(&kills[k])) {
-				ret->killed++;
-				break;
+			    wring_load_within(v, l, kills[k].subject)) {
+				any = true;
+				premature |= is_premature(&kills[k]);
 			}
+		ret->killed += premature;
+		ret->any += any;
 		ret->starts += is_start;
 		from = until;
 	}
@@ -199,7 +203,7 @@ void wring_oom_sweep(struct wring_view *v, const char *detector, const struct wr
 		count(v, l, kills, n, row);
 		if (!row->starts)
 			continue;
-		wring_metric(v, share, "%", 100.0 * (double)row->killed / (double)row->starts, "lower", "info");
+		wring_metric(v, share, "%", 100.0 * (double)row->any / (double)row->starts, "lower", "info");
 		levels++;
 	}
 	levels = rows ? merge(rows, levels) : 0;

@@ -261,22 +261,32 @@ static const struct wring_detector premature_oom = {
 	"Each OOM report of the run's cgroups is read from the kernel log. Reclaimable at the\n"
 	"kill is the clean page cache (active_file + inactive_file - file_dirty -\n"
 	"file_writeback, no shmem) plus slab_reclaimable minus what the loads say they hold\n"
-	"(load.held_bytes). It fails when that is at least max(10 % of the limit, 1M + 512K for\n"
-	"each CPU) and as much is then seen to come free in the step `aftermath`, measured by\n"
-	"memory.current and bounded by what memory.stat says of slab and page cache. The class\n"
-	"is the first stage that frees it: rcu (by the end of the load or over an RCU barrier:\n"
-	"the frees were queued, nobody waited for them), late (memory.reclaim takes it),\n"
-	"withheld (only a remount takes it: shrinkers did nothing). Objects that nothing frees\n"
-	"are pinned: no failure. Suspect, not failed: an allocation without __GFP_FS (class\n"
-	"nofs), memory that was dirty or under writeback (class io). A limit below 16M gives a\n"
-	"metric only; a kill by writing memory.max below the usage is by design; a kill without\n"
-	"a report is inconclusive. A limit is a promise that the group may use that much:\n"
-	"caches must go before tasks do (threads 2014 2a, 2019 0b and 0i, 2020 1a and 1g; R14\n"
-	"R15 R16 R23 R34 R39).",
+	"(load.held_bytes). It fails when that is at least max(share-pct (10) % of the limit, 1M +\n"
+	"512K for each CPU) and as much is then seen to come free in the group's next step\n"
+	"`aftermath`, measured by memory.current and bounded by what memory.stat says of slab and\n"
+	"page cache. The class is the first stage that frees it: rcu (by the end of the load or over\n"
+	"an RCU barrier: the frees were queued, nobody waited for them), late (memory.reclaim takes\n"
+	"it), withheld (only a remount takes it: shrinkers did nothing). Objects that nothing frees\n"
+	"are pinned: no failure. Suspect, not failed: an allocation without __GFP_FS (class nofs),\n"
+	"memory that was dirty or under writeback, or slab on a slow disk that was free only after a\n"
+	"sync (class io). Dirty memory counts in full if the disk wrote pages in the second before\n"
+	"(vmstat nr_written) and a load of the same workload on a disk in memory was killed at the\n"
+	"same limit. A limit below `small` (16M) gives a metric only; a kill by writing memory.max\n"
+	"below the usage is by design; a kill without a report is inconclusive. In a guest, kills for\n"
+	"the whole machine are judged alike, by meminfo and vmstat.\n"
+	"Groups with different limits: LOAD.killed_pct is the share of a load's starts in which\n"
+	"somebody was killed, and smallest_surviving_limit_bytes the mean of the smallest limit without\n"
+	"a kill (each limit weighed by the share that it is the first to save, kills made to fall\n"
+	"with the limit), so that one kill more moves it a little. Class threshold, where the\n"
+	"scenario sets `surviving`: it fails above that.\n"
+	"A limit is a promise that the group may use that much: caches must go before tasks do\n"
+	"(threads 2014 2a, 2019 0b and 0i, 2020 1a, 1g and 1j; R14 R15 R16 R23 R34 R39).",
+	.limits = "share-pct small surviving",
 	.controls =
-	"fires: vfs_cache_pressure=0 at the limit (withheld), slow RCU by\n"
-	"jiffies_till_first_fqs (rcu); silent: dentries pinned by open files, anonymous memory\n"
-	"beyond the limit",
+	"fires: vfs_cache_pressure=0 in slab-at-max and pinned-objects (withheld), rcu-holdoff.ko in\n"
+	"rcu-oom (rcu, threshold) and rcu-node (rcu), reclaim-refused.ko in dirty-at-max (late);\n"
+	"silent: pinned-objects (held by open files), oom-in-time (anonymous memory beyond the limit)\n"
+	"and the others on a stock kernel",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(premature_oom);
