@@ -33,9 +33,10 @@ bool wring_oom_wrote(struct wring_view *v, int64_t t_ns)
 	const struct wring_series *s = wring_view_series(v, "vmstat", "", "nr_written");
 	size_t from = s ? wring_series_find(s, t_ns - WRING_NSEC_PER_SEC) : 0, to = s ? wring_series_find(s, t_ns) : 0;
 
-	if (!s || !s->n)
+	if (!s)
 		return false;
-	return s->v[to < s->n ? to : s->n - 1] > s->v[from < s->n ? from : s->n - 1];
+	/* from the last sample before that second to the first behind the kill */
+	return s->v[to < s->n ? to : s->n - 1] > s->v[from ? from - 1 : 0];
 }
 
 bool wring_oom_on_slow_disk(struct wring_view *v, const struct wring_oom_kill *k)
