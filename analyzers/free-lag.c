@@ -176,7 +176,7 @@ static void judge_lag(struct wring_view *v, const struct acts *acts, const char 
 		lags[n++] = a->lag_ms;
 	}
 	if (!n) {
-		wring_finding(v, NAME, "lag", WRING_INCONCLUSIVE, 0, (double)limit, "ms",
+		wring_finding(v, NAME, "lag", limit ? WRING_INCONCLUSIVE : WRING_V_SKIP, 0, (double)limit, "ms",
 			      gaps ? "%s: the sampler was away while pages came back, %zu time(s)" :
 				     "%s: no reclaim or release that freed anything (%zu)", subject, gaps);
 		return;
