@@ -190,6 +190,29 @@ static void judge_lag(struct wring_view *v, const struct acts *acts, const char 
 		      "once); %zu more not judged because the sampler was away", subject, usual, n, max, (long long)most, gaps);
 }
 
+/* One act of a cgroup may be chance; two in a run are not, whosever they are. */
+static void judge_together(struct wring_view *v, const struct acts *acts)
+{
+	int64_t limit = wring_view_limit(v, NAME ".lag-ms", LAG_MS);
+	const struct act *worst = NULL;
+	size_t n = 0, late = 0;
+
+	for (size_t i = 0; i < acts->n; i++) {
+		const struct act *a = &acts->rows[i];
+
+		if (!a->is_measured || a->has_gap)
+			continue;
+		n++;
+		late += a->lag_ms > (double)limit;
+		if (!worst || a->lag_ms > worst->lag_ms)
+			worst = a;
+	}
+	if (limit && late >= 2)
+		wring_finding(v, NAME, "lag", WRING_V_FAIL, worst->lag_ms, (double)limit, "ms",
+			      "%zu of %zu acts in all cgroups came back later than %lld ms, the last after %.3g ms (%s)", late, n,
+			      (long long)limit, worst->lag_ms, worst->subject);
+}
+
 /* pgsteal over the act: from the last sample before it to the first behind it. */
 static bool stolen_bytes(struct wring_view *v, const struct act *a, int64_t *ret)
 {
@@ -261,6 +284,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	for (size_t i = 0; i < acts.n; i++)
 		if (is_first(&acts, i))
 			judge_lag(v, &acts, acts.rows[i].subject, subjects == 1);
+	judge_together(v, &acts);
 	if (acts.n)
 		judge_eagain(v, &acts);
 	else if (!r)
@@ -275,8 +299,9 @@ static const struct wring_detector free_lag = {
 	.doc =
 	"For each memory.reclaim, each step release, and vm.drop_caches: from its return to the moment\n"
 	"90 % of what came later than that had left memory.current (nr_slab_reclaimable of the whole\n"
-	"machine), which ends at the next mark, behind an RCU barrier. Judged is the upper quartile over the acts in a cgroup, against lag-ms (500; 0: a metric alone): a grace\n"
-	"period is tens of milliseconds, whatever the emulation. The sampler is the witness that\n"
+	"machine), which ends at the next mark, behind an RCU barrier. Judged against\n"
+	"lag-ms (500; 0: a metric alone) are the upper quartile over the acts in a cgroup, and the\n"
+	"second longest of all acts: a grace period is tens of milliseconds, whatever the emulation. The sampler is the witness that\n"
 	"the CPUs ran: an act during which it was away for 50 ms and a quarter of the lag is not\n"
 	"judged. Class eagain: memory.reclaim said EAGAIN although the LRU lists alone (pgsteal)\n"
 	"gave what was asked. Class lru-only, known: it freed as much, but as slab, which newer\n"

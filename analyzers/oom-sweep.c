@@ -184,6 +184,18 @@ static double surviving(struct level *rows, size_t n)
 	return sum + above * 2 * (double)rows[n - 1].limit;
 }
 
+/* Only loads of a workload that runs at several limits say where it survives. */
+static bool is_swept(struct wring_view *v, const struct wring_load *l)
+{
+	for (size_t i = 0; i < v->scenario->n_loads; i++) {
+		const struct wring_load *o = &v->scenario->loads[i];
+
+		if (!strcmp(o->workload, l->workload) && limit_of(v, o) && limit_of(v, o) != limit_of(v, l))
+			return true;
+	}
+	return false;
+}
+
 void wring_oom_sweep(struct wring_view *v, const char *detector, const struct wring_oom_kill *kills, size_t n)
 {
 	size_t n_loads = v->scenario ? v->scenario->n_loads : 0, levels = 0;
@@ -205,7 +217,7 @@ void wring_oom_sweep(struct wring_view *v, const char *detector, const struct wr
 		if (!row->starts)
 			continue;
 		wring_metric(v, share, "%", 100.0 * (double)row->any / (double)row->starts, "lower", "info");
-		levels++;
+		levels += is_swept(v, l);
 	}
 	levels = rows ? merge(rows, levels) : 0;
 	if (levels < 2)

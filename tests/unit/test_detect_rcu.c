@@ -61,6 +61,29 @@ static void test_lag(void **state)
 	synth_done(&s);
 }
 
+/* Two late acts of twelve: below the upper quartile of the group, and yet no chance. One is. */
+static void test_lag_together(void **state)
+{
+	struct synth s;
+	size_t mem, stat;
+
+	(void)state;
+	for (int late = 1; late <= 2; late++) {
+		synth_open(&s, "vm");
+		synth_run(&s, "rcu-free-lag", plan_lag);
+		mem = synth_source(&s, "memory", "work", "/sys/fs/cgroup/wring/1/work/memory.current", "current");
+		stat = synth_source(&s, "memory.stat", "work", "/sys/fs/cgroup/wring/1/work/memory.stat", "+pgsteal");
+		for (int i = 0; i < 12; i++)
+			put_reclaim(&s, mem, stat, 1000 + i * 5000, 8 * MIB, i < late ? 900 : 30, 5, RECLAIMED, 0);
+		synth_judge(&s, "free-lag");
+		if (late == 1)
+			EXPECT_NONE(&s, "fail");
+		else
+			assert_string_equal(s.v.results->findings[1].verdict, "fail");
+		synth_done(&s);
+	}
+}
+
 /* The host was away, not the kernel. */
 static void test_lag_gap(void **state)
 {
@@ -519,7 +542,7 @@ static void test_machine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lag), cmocka_unit_test(test_lag_gap), cmocka_unit_test(test_lag_limit),
+		cmocka_unit_test(test_lag), cmocka_unit_test(test_lag_gap), cmocka_unit_test(test_lag_together), cmocka_unit_test(test_lag_limit),
 		cmocka_unit_test(test_lag_eagain), cmocka_unit_test(test_lag_release), cmocka_unit_test(test_lag_dropped),
 		cmocka_unit_test(test_lag_none), cmocka_unit_test(test_late), cmocka_unit_test(test_late_never),
 		cmocka_unit_test(test_late_without_twin), cmocka_unit_test(test_sweep), cmocka_unit_test(test_own_aftermath),
