@@ -301,9 +301,9 @@ static const struct wring_detector free_lag = {
 	"90 % of what came later than that had left memory.current (nr_slab_reclaimable of the whole\n"
 	"machine), which ends at the next mark, behind an RCU barrier. Judged against\n"
 	"lag-ms (500; 0: a metric alone) are the upper quartile over the acts in a cgroup, and the\n"
-	"second longest of all acts: a grace period is tens of milliseconds, whatever the emulation. The sampler is the witness that\n"
-	"the CPUs ran: an act during which it was away for 50 ms and a quarter of the lag is not\n"
-	"judged. Class eagain: memory.reclaim said EAGAIN although the LRU lists alone (pgsteal)\n"
+	"second longest of all acts: a grace period is tens of milliseconds, whatever the emulation.\n"
+	"The sampler is the witness that the CPUs ran: an act during which it was away for 50 ms and a\n"
+	"quarter of the lag is not judged. Class eagain: memory.reclaim said EAGAIN although the LRU lists alone (pgsteal)\n"
 	"gave what was asked. Class lru-only, known: it freed as much, but as slab, which newer\n"
 	"kernels do not count. The memory is promised to whoever reclaims next: while it waits for\n"
 	"RCU, that one finds nothing and kills (thread 2020, 1b-1d).",

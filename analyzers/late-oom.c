@@ -10,8 +10,8 @@
 #include "harness/base/util.h"
 
 #define NAME "late-oom"
-#define FACTOR 5     /* times what the twin takes for the same bytes: reclaim may look for what is not there */
-#define BASE_MS 1500 /* and this, for 16 rounds of reclaim, the report and the victim's exit */
+#define FACTOR 3     /* times what the twin takes for the same bytes: reclaim may look for what is not there */
+#define BASE_MS 2000 /* and this, for 16 rounds of reclaim, the report and the victim's exit */
 /* While the sampler was away longer than this, nobody ran. */
 #define GAP_NS (200 * 1000000LL)
 
@@ -215,8 +215,8 @@ static const struct wring_detector late_oom = {
 	.doc =
 	"A load under a memory.max with a twin (the same workload in a group without one) has to be\n"
 	"killed. From its start to the exit of its first victim, as the median over its starts, it may\n"
-	"take factor (5) times what the twin takes to make as many bytes as the limit, and base-ms\n"
-	"(1500). Time in which the sampler, which is outside the group, did not run for 200 ms is\n"
+	"take factor (3) times what the twin takes to make as many bytes as the limit, and base-ms\n"
+	"(2000). Time in which the sampler, which is outside the group, did not run for 200 ms is\n"
 	"nobody's and left out. Class never: a wait with a deadline gave up on it, beyond that bound.\n"
 	"Who cannot be helped must be told soon: Linux 5.16-rc1 let such a load stall for minutes\n"
 	"(R40), 4.19 to 5.3 for ever (R39); a livelock in shrinkers over pinned objects looks the same\n"

@@ -226,8 +226,8 @@ static void test_late(void **state)
 	(void)state;
 	oom_in(&s, plan_oom, 1000, "exit pid=7 signal=9", 0);
 	EXPECT(&s, "late", "pass");
-	/* 5 x 640 ms + 1500 ms */
-	assert_int_equal((int)synth_find(&s, "late")->limit, 4700);
+	/* 3 x 640 ms + 2000 ms */
+	assert_int_equal((int)synth_find(&s, "late")->limit, 3920);
 	assert_int_equal((int)synth_metric(&s, "time_to_oom_ms"), 1000);
 	synth_done(&s);
 	oom_in(&s, plan_oom, 6000, "exit pid=7 signal=9", 0);
