@@ -23,6 +23,7 @@ enum kind { KIND_NEGATIVE, KIND_POSITIVE };
 struct dentry {
 	unsigned kind; /* parameters */
 	uint64_t name_length;
+	bool shared;
 	char target[32]; /* kind=positive: what the names are links to; empty: none yet */
 };
 
@@ -31,6 +32,8 @@ static const struct wring_param params[] = {
 	  .help = "lookups of names that do not exist, or links to one file" },
 	{ "name-length", WRING_U64, offsetof(struct dentry, name_length), .def = "200", .min = "24", .max = "255",
 	  .help = "characters in a name; from 40 up it is allocated apart" },
+	{ "shared", WRING_BOOL, offsetof(struct dentry, shared), .def = "no",
+	  .help = "the same negative names for all loads on the filesystem: who comes first is charged, the others use them" },
 	{ 0 } };
 
 #define SEED_DIGITS 16
@@ -42,13 +45,19 @@ static void put_hex(char *at, unsigned digits, uint64_t v)
 		at[digits] = "0123456789abcdef"[v & 15];
 }
 
+enum { NAME_SIZE = sizeof("../") + 255 };
+
 /* By hand: formatting takes a tenth of the time of the lookup. */
-static void make_name(struct wring_wctx *c, char *name, size_t length, uint64_t i)
+static void make_name(struct wring_wctx *c, char *name, uint64_t i)
 {
-	put_hex(name, SEED_DIGITS, wring_seed(c));
+	const struct dentry *d = wring_wdata(c);
+
+	if (d->shared)
+		name = stpcpy(name, "../");
+	put_hex(name, SEED_DIGITS, d->shared ? 0 : wring_seed(c));
 	put_hex(name + SEED_DIGITS, OBJECT_DIGITS, i);
-	memset(name + SEED_DIGITS + OBJECT_DIGITS, 'n', length - SEED_DIGITS - OBJECT_DIGITS);
-	name[length] = '\0';
+	memset(name + SEED_DIGITS + OBJECT_DIGITS, 'n', d->name_length - SEED_DIGITS - OBJECT_DIGITS);
+	name[d->name_length] = '\0';
 }
 
 /* Whether a failed lookup leaves anything behind is the filesystem's choice, so it is tried. Reclaim may take the one name away
@@ -80,6 +89,8 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 
 	if (r)
 		return r;
+	if (d->shared && d->kind != KIND_NEGATIVE)
+		return wring_err_set(err, -EINVAL, "dentry: shared=yes: only negative names can be shared, not kind=positive");
 	wring_fs_name(wring_dirfd(c), &magic);
 	is_pinned = is_pinned && (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC);
 	wring_object(c, wring_slab_charge("dentry", 192) +
@@ -114,9 +125,9 @@ static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct dentry *d = wring_wdata(c);
 	struct stat st;
-	char name[256];
+	char name[NAME_SIZE];
 
-	make_name(c, name, d->name_length, object);
+	make_name(c, name, object);
 	if (d->kind == KIND_POSITIVE)
 		return make_link(c, d, name);
 	if (!fstatat(wring_dirfd(c), name, &st, AT_SYMLINK_NOFOLLOW))
@@ -128,21 +139,20 @@ static int make(struct wring_wctx *c, uint64_t object)
 static int drop(struct wring_wctx *c, uint64_t object)
 {
 	struct dentry *d = wring_wdata(c);
-	char name[256];
+	char name[NAME_SIZE];
 
 	if (d->kind == KIND_NEGATIVE)
 		return 0;
-	make_name(c, name, d->name_length, object);
+	make_name(c, name, object);
 	return unlinkat(wring_dirfd(c), name, 0) ? wring_failed(c, "unlinkat", errno) : 0;
 }
 
 static int cached(struct wring_wctx *c, uint64_t object)
 {
-	struct dentry *d = wring_wdata(c);
-	char name[256];
+	char name[NAME_SIZE];
 	int r;
 
-	make_name(c, name, d->name_length, object);
+	make_name(c, name, object);
 	r = wring_name_cached(wring_dirfd(c), name);
 	return r < 0 ? r : r != WRING_NAME_GONE;
 }

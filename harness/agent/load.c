@@ -411,7 +411,8 @@ int wring_load_release(struct wring_session *s, size_t load, struct wring_err *e
 int wring_load_census(struct wring_session *s, size_t load, struct wring_err *err)
 {
 	const struct wring_loadset *l = &s->loads[load];
-	int64_t t = wring_now_ns();
+	size_t per_dir = l->decl->procs * l->decl->threads;
+	int64_t t = wring_now_ns(), ns;
 	uint64_t cached = 0, gone = 0;
 	int r;
 
@@ -420,12 +421,22 @@ int wring_load_census(struct wring_session *s, size_t load, struct wring_err *er
 	r = order(s, load, 'n', 0, err);
 	if (r)
 		return r;
-	for (size_t i = 0; i < l->view.n; i++) {
-		cached += page_at(l, i)->cached_objects;
-		gone += page_at(l, i)->gone_objects;
+	ns = wring_now_ns() - t;
+	for (size_t dir = 0; dir * per_dir < l->view.n; dir++) {
+		uint64_t c = 0, g = 0;
+
+		for (size_t i = dir * per_dir; i < (dir + 1) * per_dir; i++) {
+			c += page_at(l, i)->cached_objects;
+			g += page_at(l, i)->gone_objects;
+		}
+		if (per_dir < l->view.n)
+			wring_out_event(s->agent->out, "census-in", l->decl->name, "group=%s%zu cached=%llu gone=%llu", l->decl->group, dir,
+					(unsigned long long)c, (unsigned long long)g);
+		cached += c;
+		gone += g;
 	}
 	wring_out_event(s->agent->out, "census", l->decl->name, "cached=%llu gone=%llu ns=%lld", (unsigned long long)cached,
-			(unsigned long long)gone, (long long)(wring_now_ns() - t));
+			(unsigned long long)gone, (long long)ns);
 	wring_sampling_mark(s, "census");
 	return 0;
 }
