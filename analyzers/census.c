@@ -127,6 +127,8 @@ struct wring_pressure wring_pressure_on(struct wring_view *v, const char *group,
 
 		if (x->t_ns < from || x->t_ns > to || !wring_group_within(group, x->subject))
 			continue;
+		if (!strcmp(x->kind, "drain") || !strcmp(x->kind, "reclaim"))
+			snprintf(p.group, sizeof(p.group), "%.250s", x->subject);
 		if (!strcmp(x->kind, "drain")) {
 			p.drains++;
 			p.is_heavy = true;

@@ -27,6 +27,7 @@ double wring_cache_loss(const struct wring_cache *c, size_t k);
 
 /* The reclaim that somebody asked for in a group or above it. */
 struct wring_pressure {
+	char group[256];                          /* the last that was reclaimed */
 	size_t reclaims, drains;
 	int64_t largest_bytes;                    /* asked at once */
 	int64_t reclaimed_bytes;                  /* what was reported; slab that waits for RCU is missing */

@@ -16,6 +16,7 @@
 #define MARGIN_POINTS 10   /* by which a small cache may lose more than a large one */
 #define LEFT_PCT 5
 #define RATIO_PCT 200
+#define WINDUP_PCT 50
 
 struct round {
 	struct wring_view *v;
@@ -53,20 +54,6 @@ static int64_t clean_cache(const struct round *r, const char *group, int64_t t_n
 	return n > 0 ? n : 0;
 }
 
-/* The group whose reclaim both felt, for its page cache: the nearest one above both that is sampled. */
-static void common_group(struct wring_view *v, const struct wring_cache *a, const struct wring_cache *b, char *ret, size_t size)
-{
-	snprintf(ret, size, "%s", a->group);
-	while (strcmp(ret, ".") && (!wring_group_within(b->group, ret) || !wring_view_has(v, "memory.stat", ret))) {
-		char *slash = strrchr(ret, '/');
-
-		if (slash)
-			*slash = '\0';
-		else
-			snprintf(ret, size, ".");
-	}
-}
-
 /* ---- heavy pressure: nothing may be left ---- */
 
 static void judge_left(struct round *r)
@@ -99,17 +86,13 @@ static void judge_left(struct round *r)
 
 /* ---- light pressure: a small cache may not go first ---- */
 
-static bool is_light(const struct round *r, const struct wring_cache *small, const struct wring_cache *large, struct wring_pressure *p,
-		     int64_t *cache)
+static bool is_light(const struct round *r, const struct wring_cache *c, struct wring_pressure *p, int64_t *cache)
 {
-	char group[256];
-
-	common_group(r->v, small, large, group, sizeof(group));
-	*p = pressure(r, small);
-	*cache = clean_cache(r, group, small->t_ns[r->k]);
+	*p = pressure(r, c);
+	*cache = p->reclaims ? clean_cache(r, p->group, c->t_ns[r->k]) : 0;
 	/* at the end of the rounds there must still be so much */
 	*cache = *cache > p->reclaimed_bytes ? *cache - p->reclaimed_bytes : 0;
-	return !p->is_heavy && *cache >= LIGHT_FACTOR * p->largest_bytes;
+	return p->reclaims && !p->is_heavy && *cache >= LIGHT_FACTOR * p->largest_bytes;
 }
 
 static void judge_small(struct round *r, const struct wring_cache *small, const struct wring_cache *large)
@@ -118,7 +101,7 @@ static void judge_small(struct round *r, const struct wring_cache *small, const 
 	int64_t enough = 4 * (int64_t)r->c->n * BATCH_PAGES * r->v->page_size;
 	double of_small = wring_cache_loss(small, r->k), of_large = wring_cache_loss(large, r->k);
 	struct wring_pressure p;
-	bool light = is_light(r, small, large, &p, &cache);
+	bool light = is_light(r, small, &p, &cache);
 
 	if (p.is_heavy || !p.reclaims)
 		return;
@@ -155,6 +138,31 @@ static void judge_small_first(struct round *r)
 	}
 	if (small)
 		judge_small(r, small, large);
+}
+
+/* Whatever was put off before: a light pass takes (objects >> priority) and as much again of what was deferred. */
+static void judge_windup(struct round *r)
+{
+	int64_t limit = wring_view_limit(r->v, NAME ".windup-pct", WINDUP_PCT), cache;
+	const struct wring_cache *worst = NULL;
+	struct wring_pressure p;
+
+	for (size_t i = 0; i < r->c->n; i++) {
+		const struct wring_cache *c = &r->c->rows[i];
+
+		if (wring_cache_is_slab(c) && c->cached[r->k] > 0 && is_light(r, c, &p, &cache) &&
+		    (!worst || wring_cache_loss(c, r->k) > wring_cache_loss(worst, r->k)))
+			worst = c;
+	}
+	if (!worst)
+		return;
+	is_light(r, worst, &p, &cache);
+	r->judged++;
+	wring_finding(r->v, NAME, "windup", wring_cache_loss(worst, r->k) > (double)limit ? WRING_V_FAIL : WRING_PASS,
+		      wring_cache_loss(worst, r->k), (double)limit, "%",
+		      "%zu light reclaim(s) of up to %lld bytes, with %lld of clean page cache to take, cost %s %.3g %% of %lld objects, more than "
+		      "any other cache", p.reclaims, (long long)p.largest_bytes, (long long)cache, worst->name, wring_cache_loss(worst, r->k),
+		      (long long)worst->cached[r->k]);
 }
 
 /* ---- equal caches: equal shares ---- */
@@ -264,6 +272,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		metrics(&r);
 		judge_left(&r);
 		judge_small_first(&r);
+		judge_windup(&r);
 		judge_unfair(&r);
 	}
 	r.judged += wring_balance_judge(v, &c, NAME);
@@ -284,7 +293,9 @@ static const struct wring_detector slab_balance = {
 	"left-pct (5) % of a cache is still there: when memory is tight every slab is scanned to its end\n"
 	"(0b1fb40a3b12). Class small-first: under light pressure a cache lost small-points (10) percentage\n"
 	"points more than one 8 times its size (172b06c32b94, R01); inconclusive unless clean page cache is\n"
-	"64 times the request, and 4 times 32 pages a cache were reclaimed. Class unfair: of caches of\n"
+	"64 times the request, and 4 times 32 pages a cache were reclaimed. Class windup: such light\n"
+	"pressure cost any cache more than windup-pct (50) %: scans that could not be done before\n"
+	"(GFP_NOFS) are made up for in proportion to the priority (18bb473e5031). Class unfair: of caches of\n"
 	"equal size, kind and pressure one lost more than ratio-pct (200) % of what another lost; judged\n"
 	"once the largest loss is 20 %. At a limit without memory.reclaim: class swept: names in use\n"
 	"lost more than swept-pct (50) % although a quarter of the limit was page cache used once; class\n"
@@ -293,9 +304,9 @@ static const struct wring_detector slab_balance = {
 	"page cache no longer succeeds) and class slab-wiped (slab is no progress to a memcg, so the\n"
 	"scan does not end before all of it is gone). How much longer reclaim of dirty inodes takes\n"
 	"on a slow disk is a metric, slow_media_stall_ms: shrinkers are called in turn.",
-	.limits = "left-pct small-points ratio-pct swept-pct",
+	.limits = "left-pct small-points ratio-pct swept-pct windup-pct",
 	.controls =
-	"fires: controls-2014.bats with the faults small-first, slab-withheld, sb-skipped, over-reclaim,\n"
+	"fires: controls-2014.bats with the faults small-first, deferred-windup, slab-withheld, sb-skipped, over-reclaim,\n"
 	"and vm.vfs_cache_pressure at 0 and 100000; silent: the same scenarios on a stock kernel",
 	.judge = judge,
 };

@@ -13,9 +13,24 @@ vm_sources = $(harness_base_sources) $(harness_vm_sources)
 vm_libs = $(base_libs) $(JANSSON_LIBS) $(ARCHIVE_LIBS) $(KMOD_LIBS) $(LIBMD_LIBS) $(ZSTD_LIBS)
 
 # ---- unit tests ----
-unit_tests = tests/unit/test_detect_rcu tests/unit/test_base tests/unit/test_wire tests/unit/test_plan tests/unit/test_store tests/unit/test_samplers \
-	tests/unit/test_stats tests/unit/test_compare tests/unit/test_verdict tests/unit/test_changepoint tests/unit/test_detect \
-	tests/unit/test_judge tests/unit/test_kernel tests/unit/test_vm tests/unit/test_load tests/unit/test_output tests/unit/test_workloads
+unit_tests = tests/unit/test_base \
+	tests/unit/test_wire \
+	tests/unit/test_plan \
+	tests/unit/test_store \
+	tests/unit/test_samplers \
+	tests/unit/test_stats \
+	tests/unit/test_compare \
+	tests/unit/test_verdict \
+	tests/unit/test_changepoint \
+	tests/unit/test_detect \
+	tests/unit/test_detect_2014 \
+	tests/unit/test_detect_rcu \
+	tests/unit/test_judge \
+	tests/unit/test_kernel \
+	tests/unit/test_vm \
+	tests/unit/test_load \
+	tests/unit/test_output \
+	tests/unit/test_workloads
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
 tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
@@ -42,6 +57,9 @@ tests_unit_test_detect_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_rcu_SOURCES = tests/unit/test_detect_rcu.c $(judge_sources)
 nodist_tests_unit_test_detect_rcu_SOURCES = $(store_built)
 tests_unit_test_detect_rcu_LDADD = $(CMOCKA_LIBS) $(judge_libs)
+tests_unit_test_detect_2014_SOURCES = tests/unit/test_detect_2014.c $(judge_sources)
+nodist_tests_unit_test_detect_2014_SOURCES = $(store_built)
+tests_unit_test_detect_2014_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_load_SOURCES = tests/unit/test_load.c $(judge_sources) $(harness_samplers_sources)
 nodist_tests_unit_test_load_SOURCES = $(store_built)
 tests_unit_test_load_LDADD = $(CMOCKA_LIBS) $(judge_libs)
