@@ -39,15 +39,13 @@ static struct wring_cache *cache_of(struct wring_caches *c, const struct wring_l
 /* A load in several directories has one event each, and then one of all, which says nothing new. */
 static int add(struct wring_view *v, const struct wring_event *e, bool *is_spread, struct wring_caches *c)
 {
-	bool is_in = !strcmp(e->kind, "census-in");
 	const struct wring_load *l = load_named(v, e->subject);
 	int64_t cached, gone, ns = 0;
 	struct wring_cache *row;
 	char group[256];
+	bool is_in = sscanf(e->text, "group=%255s", group) == 1;
 
 	if (!l || !wring_text_i64(e->text, "cached", &cached) || !wring_text_i64(e->text, "gone", &gone))
-		return 0;
-	if (is_in && sscanf(e->text, "group=%255s", group) != 1)
 		return 0;
 	if (!is_in && *is_spread) {
 		*is_spread = false;
@@ -73,7 +71,7 @@ int wring_caches_read(struct wring_view *v, struct wring_caches *ret, struct wri
 	bool is_spread = false;
 
 	for (size_t i = 0; i < e->n; i++)
-		if (!strncmp(e->rows[i].kind, "census", 6) && add(v, &e->rows[i], &is_spread, &c)) {
+		if (!strcmp(e->rows[i].kind, "census") && add(v, &e->rows[i], &is_spread, &c)) {
 			wring_caches_done(&c);
 			return wring_err_set(err, -ENOMEM, "out of memory while judging a census");
 		}

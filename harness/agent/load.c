@@ -430,7 +430,7 @@ int wring_load_census(struct wring_session *s, size_t load, struct wring_err *er
 			g += page_at(l, i)->gone_objects;
 		}
 		if (per_dir < l->view.n)
-			wring_out_event(s->agent->out, "census-in", l->decl->name, "group=%s%zu cached=%llu gone=%llu", l->decl->group, dir,
+			wring_out_event(s->agent->out, "census", l->decl->name, "group=%s%zu cached=%llu gone=%llu", l->decl->group, dir,
 					(unsigned long long)c, (unsigned long long)g);
 		cached += c;
 		gone += g;

@@ -133,8 +133,8 @@ static void test_balance_spread(void **state)
 	synth_run(&s, "x", "[scenario]\nname = x\ndetectors = slab-balance\n[group pool]\n[group pool/c]\ncount = 2\n"
 			   "[load n]\nworkload = dentry\ngroup = pool/c\n[phase p]\ndo = mark filled\n");
 	for (int k = 0; k < 2; k++) {
-		synth_event(&s, 1000 + 1000 * k, "census-in", "n", k ? "group=pool/c0 cached=0 gone=100" : "group=pool/c0 cached=100 gone=0");
-		synth_event(&s, 1000 + 1000 * k, "census-in", "n", "group=pool/c1 cached=100 gone=0");
+		synth_event(&s, 1000 + 1000 * k, "census", "n", k ? "group=pool/c0 cached=0 gone=100" : "group=pool/c0 cached=100 gone=0");
+		synth_event(&s, 1000 + 1000 * k, "census", "n", "group=pool/c1 cached=100 gone=0");
 		census(&s, 1000 + 1000 * k, "n", k ? 100 : 200, k ? 100 : 0);
 		if (!k)
 			reclaim(&s, 1500, "pool", 64 * MIB, 32 * MIB, 16 * MIB, 11);
@@ -353,7 +353,7 @@ static void test_empty(void **state)
 		synth_run(&s, "x", plan_pool);
 		synth_event(&s, 100, "census", "nobody", "cached=1 gone=1");
 		synth_event(&s, 100, "census", "a", "cached=x");
-		synth_event(&s, 100, "census-in", "a", "cached=1 gone=1");
+		synth_event(&s, 100, "census", "a", "group= cached=1 gone=1");
 		census(&s, 200, "a", 0, 0);
 		synth_judge(&s, names[i]);
 		EXPECT_NONE(&s, "fail");
