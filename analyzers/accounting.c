@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzers/escape.h"
+#include "analyzers/limits.h"
 #include "analyzers/view.h"
 #include "harness/base/util.h"
 
@@ -408,6 +409,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	judge_hierarchy(v, &j);
 	judge_monotonic(v, &j);
 	judge_leftover(v, &j);
+	wring_judge_above_max(v, NAME);
 	if (!wring_judge_escape(v, NAME, &why))
 		/* a scenario that is not about kernel memory is not left open by this alone */
 		wring_finding(v, NAME, "escape",
@@ -433,7 +435,8 @@ static const struct wring_detector accounting = {
 	"explain. Class escape: the loads made at least 512 pages a CPU of objects, the\n"
 	"machine's slab grew by half of it, and the cgroups' kernel memory stayed below 1 % of\n"
 	"that growth and their usage below 10 %: kernel memory is not charged\n"
-	"(cgroup.memory=nokmem). Limits, protection and every autoscaler act on these figures\n"
+	"(cgroup.memory=nokmem). Class above-max: usage over memory.max for more than 1 s by more\n"
+	"than sockets and dirty pages explain, whose charges may be forced. Limits, protection and every autoscaler act on these figures\n"
 	"(thread 2015 3a; R11 R28 R51).",
 	.controls =
 	"fires: cgroup.memory=nokmem (escape); silent: slab-at-max and high-kmem on a stock\n"

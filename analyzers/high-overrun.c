@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "analyzers/limits.h"
 #include "analyzers/stats/order.h"
 #include "analyzers/view.h"
 #include "harness/base/units.h"
@@ -24,7 +25,8 @@ struct high {
 	bool is_late; /* set or changed while loads ran: memory.peak is older than the limit */
 	bool has_peak, has_events, has_lag, has_rate, is_unreclaimable;
 	int64_t value, events, tasks, folio, sock;
-	double lag_s, rate, above_s, area, allowed;
+	int64_t kernel, raw; /* at most, all of it and that outside of slab; a kernel that does not say: all there is */
+	double lag_s, rate, lagging, above_s, area, allowed, strict;
 	const char *lag_from;
 };
 
@@ -38,16 +40,13 @@ static int64_t count_tasks(struct wring_view *v, const char *subject)
 		const struct wring_load *l = &v->scenario->loads[i];
 		const struct wring_group *g =
 			l->group ? wring_scenario_group(v->scenario, l->group) : NULL;
-		const char *threads = wring_setting_get(&l->params, "threads");
-		uint64_t dirs = g && !strcmp(g->path, l->group) ? g->count : 1, each = 1;
+		uint64_t dirs = g && !strcmp(g->path, l->group) ? g->count : 1;
 
 		if (!wring_load_within(v, l, subject))
 			continue;
 		if (!wring_group_within(l->group ? l->group : ".", subject))
 			dirs = 1; /* one of the directories the load is spread over */
-		if (threads && wring_parse_u64(threads, 1, 1 << 20, &each, NULL))
-			each = 1;
-		n += (int64_t)((l->procs ? l->procs : 1) * dirs * each);
+		n += (int64_t)((l->procs ? l->procs : 1) * dirs * (l->threads ? l->threads : 1));
 	}
 	return n > 0 ? n : 1;
 }
@@ -251,6 +250,14 @@ static int find_value(struct wring_view *v, struct high *h)
 	return wring_view_max(v, "memory", h->subject, "current", h->t_set, INT64_MAX, &h->value);
 }
 
+/* What was allocated while freed memory was on its way back. Only kernel memory comes late (RCU): it is no more than that. */
+static double lagging(const struct high *h)
+{
+	double bytes = h->rate * h->lag_s;
+
+	return bytes < (double)h->kernel ? bytes : (double)h->kernel;
+}
+
 static void find_allowed(struct wring_view *v, struct high *h)
 {
 	int64_t batch = BATCH_PAGES * v->page_size;
@@ -261,11 +268,24 @@ static void find_allowed(struct wring_view *v, struct high *h)
 	h->has_rate = alloc_rate(v, h->subject, &h->rate);
 	find_lag(v, h);
 	h->is_unreclaimable = is_unreclaimable(v, h);
-	h->allowed = SLACK * high +
-		     (double)h->tasks * (double)(h->folio > batch ? h->folio : batch) +
-		     h->rate * h->lag_s;
+	h->strict = SLACK * high + (double)h->tasks * (double)(h->folio > batch ? h->folio : batch);
+	h->lagging = lagging(h);
+	h->allowed = h->strict + h->lagging;
 	if (h->is_unreclaimable)
 		h->allowed += cbrt(THROTTLE * (double)h->tasks * h->above_s * high * high);
+}
+
+static void find_kernel(struct wring_view *v, struct high *h)
+{
+	int64_t slab = 0;
+
+	if (wring_view_max(v, "memory.stat", h->subject, "kernel", h->t_set, INT64_MAX, &h->kernel)) {
+		h->kernel = INT64_MAX;
+		return;
+	}
+	h->kernel += wring_view_tolerance(v);
+	if (!wring_view_max(v, "memory.stat", h->subject, "slab", h->t_set, INT64_MAX, &slab))
+		h->raw = h->kernel - slab;
 }
 
 static enum wring_verdict verdict_of(const struct high *h, double overrun, const char **ret_class)
@@ -282,12 +302,15 @@ static enum wring_verdict verdict_of(const struct high *h, double overrun, const
 		*ret_class = "sampled";
 		return WRING_INCONCLUSIVE;
 	}
-	if (!h->has_rate || !h->has_lag) {
+	/* however long the lag: it holds back no more than the group's kernel memory */
+	if ((!h->has_rate || !h->has_lag) && overrun <= h->allowed - h->lagging + (double)h->kernel) {
 		*ret_class = h->has_rate ? "lag" : "rate";
 		return WRING_INCONCLUSIVE;
 	}
 	if (h->has_events && !h->events)
 		*ret_class = "ignored";
+	else if (h->raw > h->value / 2)
+		*ret_class = "overrun-pages";
 	return WRING_V_FAIL;
 }
 
@@ -307,6 +330,7 @@ static void judge_high(struct wring_view *v, struct high *h)
 					INT64_MAX, &h->events);
 	if (wring_view_max(v, "memory.stat", h->subject, "sock", h->t_set, INT64_MAX, &h->sock))
 		h->sock = 0;
+	find_kernel(v, h);
 	find_allowed(v, h);
 	overrun = h->value > h->high ? (double)(h->value - h->high) : 0;
 	verdict = verdict_of(h, overrun, &cls);
@@ -407,6 +431,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	}
 	for (size_t i = 0; i < n; i++) {
 		judge_high(v, &h[i]);
+		wring_judge_asleep(v, NAME, h[i].subject, h[i].high, h[i].strict, h[i].is_unreclaimable);
 		metrics(v, &h[i], n == 1);
 	}
 	if (!n)
@@ -424,9 +449,12 @@ static const struct wring_detector high_overrun = {
 	"group had huge pages, or anonymous memory and THP is not off), the fastest allocation\n"
 	"rate (load.made_bytes over 100 ms) times the lag with which reclaimed pages come back:\n"
 	"p99 over the run's reclaims or the longest RCU barrier of the run, whichever is\n"
-	"longer. Where next to nothing was reclaimable at the top, also (12288 x tasks x t x\n"
+	"longer, and never more than the group's kernel memory, which alone comes late. Where next to nothing was reclaimable at the top, also (12288 x tasks x t x\n"
 	"high^2)^(1/3) bytes, what the throttling curve lets through in the time t above high.\n"
-	"Class ignored: the overrun is too large and the kernel counted no high event at all.\n"
+	"Class ignored: the overrun is too large and the kernel counted no high event at all;\n"
+	"overrun-pages: most of it is kernel pages outside of slab. Class asleep: between the marks\n"
+	"asleep and awake, while all tasks sleep, the smallest usage is above high by more than\n"
+	"slack and tasks explain, and there was something to reclaim.\n"
 	"Without memory.peak, or with a limit set while loads ran, the value is the largest\n"
 	"sample, and too large a one is inconclusive (sampled); sockets are charged from\n"
 	"softirq, which can only queue reclaim: no verdict where they explain the overrun. High\n"

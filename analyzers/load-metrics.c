@@ -41,8 +41,7 @@ static int by_floor(const void *a, const void *b)
 	return x->floor < y->floor ? -1 : x->floor > y->floor;
 }
 
-/* Calls visit() with the name and the last value of each key of the load's source. */
-static void each_key(struct wring_view *v, const char *sampler, const char *load,
+void wring_load_each(struct wring_view *v, const char *sampler, const char *load,
 		     void (*visit)(struct wring_view *v, void *arg, const char *load, const char *key, int64_t value), void *arg)
 {
 	const struct wring_sources *all = wring_view_sources(v);
@@ -90,24 +89,44 @@ static double quantile(const struct histogram *h, double q)
 	return h->max_ns && middle > (double)h->max_ns ? (double)h->max_ns : middle;
 }
 
+/* False: no operation was sampled. Free the rows. */
+static bool read_histogram(struct wring_view *v, const char *load, struct histogram *h)
+{
+	*h = (struct histogram){ .rows = calloc(WRING_LATENCY_BUCKETS, sizeof(*h->rows)) };
+	if (h->rows)
+		wring_load_each(v, "load-latency", load, add_bucket, h);
+	if (h->n)
+		qsort(h->rows, h->n, sizeof(*h->rows), by_floor);
+	return h->n;
+}
+
+static double quantile_or_max(const struct histogram *h, double q) { return q < 1 ? quantile(h, q) : (double)h->max_ns; }
+
+bool wring_load_latency_ns(struct wring_view *v, const char *load, double q, double *ret)
+{
+	struct histogram h;
+	bool any = read_histogram(v, load, &h);
+
+	if (any)
+		*ret = quantile_or_max(&h, q);
+	free(h.rows);
+	return any;
+}
+
 static void latencies_of(struct wring_view *v, const char *load)
 {
 	static const struct { const char *name, *tier; double q; } quantiles[] = {
 		{ "p50", "info", 0.5 }, { "p99", "secondary", 0.99 }, { "p999", "info", 0.999 }, { "max", "info", 1 },
 	};
-	struct histogram h = { .rows = calloc(WRING_LATENCY_BUCKETS, sizeof(*h.rows)) };
+	struct histogram h;
+	bool any = read_histogram(v, load, &h);
 
-	if (h.rows)
-		each_key(v, "load-latency", load, add_bucket, &h);
-	if (h.n)
-		qsort(h.rows, h.n, sizeof(*h.rows), by_floor);
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(quantiles) && h.n; i++) {
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(quantiles) && any; i++) {
 		bool is_only = v->scenario->n_loads == 1;
 		_cleanup_free_ char *name = wring_strf("%s%slatency_%s_ns", is_only ? "" : load, is_only ? "" : ".", quantiles[i].name);
 
 		if (name)
-			wring_metric(v, name, "ns", quantiles[i].q < 1 ? quantile(&h, quantiles[i].q) : (double)h.max_ns, "lower",
-				     quantiles[i].tier);
+			wring_metric(v, name, "ns", quantile_or_max(&h, quantiles[i].q), "lower", quantiles[i].tier);
 	}
 	free(h.rows);
 }
@@ -143,7 +162,7 @@ static void metrics_of(struct wring_view *v, const char *load, int64_t *total)
 		wring_metric(v, dropped, "count", (double)n, "lower", "info");
 	if (!wring_view_max(v, "load", load, "errors", INT64_MIN, INT64_MAX, &n))
 		wring_metric(v, errors, "count", (double)n, "lower", "info");
-	each_key(v, "load-errors", load, failure_of, NULL);
+	wring_load_each(v, "load-errors", load, failure_of, NULL);
 	latencies_of(v, load);
 }
 

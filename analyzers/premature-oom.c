@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "analyzers/limits.h"
 #include "analyzers/oom-kill.h"
 #include "harness/base/util.h"
 
@@ -251,6 +252,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		wring_oom_feed(&r, log->rows[i].t_ns, log->rows[i].text);
 	e = r.oom ? -ENOMEM : judge_reports(v, &r);
 	wring_oom_done(&r);
+	wring_judge_errnos(v, NAME);
 	return e ? wring_err_set(err, e, NAME ": out of memory") : 0;
 }
 
@@ -278,7 +280,10 @@ static const struct wring_detector premature_oom = {
 	"somebody was killed, and smallest_surviving_limit_bytes the mean of the smallest limit without\n"
 	"a kill (each limit weighed by the share that it is the first to save, kills made to fall\n"
 	"with the limit), so that one kill more moves it a little. Class threshold, where the\n"
-	"scenario sets `surviving`: it fails above that.\n"
+	"scenario sets `surviving`: it fails above that. Class errno: a load at memory.max has system calls fail\n"
+	"more often than the same load, with the same seed, in a group without a limit; errno-high: the same\n"
+	"in a group with a memory.high below memory.max, which is there to keep room for those who cannot\n"
+	"wait (2015 3c 3d, 2014 2i); suspect where there was no page cache.\n"
 	"A limit is a promise that the group may use that much: caches must go before tasks do\n"
 	"(threads 2014 2a, 2019 0b and 0i, 2020 1a, 1g and 1j; R14 R15 R16 R23 R34 R39).",
 	.limits = "share-pct small surviving",

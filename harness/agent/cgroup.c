@@ -461,12 +461,37 @@ int wring_group_create(struct wring_tree *t, const char *group, struct wring_err
 	return r ? -EIO : 0;
 }
 
+/* The memory controller is on everywhere, another one only where a file of it is written: from the mount's root down. Left on:
+ * other groups may have come to use it. */
+static int enable_cpuset(struct wring_tree *t, const char *group)
+{
+	_cleanup_free_ char *path = wring_strf("%s/%s", t->rel, group);
+	_cleanup_close_ int fd = open(t->base.mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *save = NULL;
+
+	for (char *part = path ? strtok_r(path, "/", &save) : NULL; part && fd >= 0; part = strtok_r(NULL, "/", &save)) {
+		_cleanup_free_ char *on = NULL;
+		int r = wring_read_file(fd, "cgroup.subtree_control", &on, NULL), below;
+
+		if (!r && !has_word(on, "cpuset"))
+			r = wring_write_file(fd, "cgroup.subtree_control", "+cpuset");
+		if (r)
+			return r;
+		below = openat(fd, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(fd);
+		fd = below;
+	}
+	return path ? fd < 0 ? -errno : 0 : -ENOMEM;
+}
+
 int wring_group_set(struct wring_tree *t, const char *group, const char *file, const char *value, struct wring_err *err)
 {
 	struct cgroup_controller *c;
 	struct cgroup *cg;
-	int r;
+	int r = strncmp(file, "cpuset.", 7) ? 0 : enable_cpuset(t, group);
 
+	if (r)
+		return wring_err_set(err, r, "enabling the cpuset controller for cgroup %s: %s", group, strerror(-r));
 	/* libcgroup opens read-write, which write-only files refuse, and knows only files of a controller. */
 	if (strncmp(file, "memory.", 7) || !strcmp(file, "memory.reclaim")) {
 		_cleanup_close_ int fd = wring_group_dirfd(t, group);

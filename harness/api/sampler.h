@@ -27,7 +27,7 @@ void wring_learn_psi(struct wring_layout *l, const char *text, size_t len, const
 void wring_learn_numa(struct wring_layout *l, const char *text, size_t len, const char *file);    /* "anon N0=1 N1=2" */
 void wring_learn_slabinfo(struct wring_layout *l, const char *text, size_t len, const char *file);
 
-/* WRING_PER_LOAD: the value of a key in this round. A key that was not there before is from here on; told twice, it is added. */
+/* WRING_PER_LOAD and samplers that tell: the value of a key in this round. A key that was not there before is from here on; told twice, it is added. */
 struct wring_source;
 struct wring_load_view;
 void wring_load_value(struct wring_source *s, const char *key, int64_t v);
@@ -38,6 +38,10 @@ struct wring_sampler {
 	enum wring_scope scope;
 	const char *files[WRING_MAX_FILES]; /* absolute, or relative to the cgroup */
 	void (*learn)(struct wring_layout *l, const char *text, size_t len, const char *file);
+	/* Instead of files and learn, for what is not numbers in a text: open what is read (below dirfd in tests), and in each round
+	 * tell all values with wring_load_value(). */
+	int (*find)(struct wring_source *s, int dirfd);
+	void (*tell)(struct wring_source *s);
 	void (*of_load)(struct wring_source *s, const struct wring_load_view *v); /* WRING_PER_LOAD: tells all values there are */
 	enum wring_kind (*kind)(const char *key); /* NULL: gauge */
 	const char *unit;                         /* of all its keys, or "" */

@@ -15,6 +15,7 @@
 
 #define VERIFY_EVERY 64
 #define MAX_LOAD_KEYS 16384 /* what a frame can hold, and a recorder takes */
+#define MAX_TOLD_KEYS 16
 #define LOAD_KEY 40 /* "CALL.ERRNO" at most; keys of loads have a place of that size each */
 
 struct wring_layout {
@@ -221,11 +222,31 @@ void wring_load_value(struct wring_source *s, const char *key, int64_t v)
 	s->next = i + 1;
 }
 
-static void read_load(struct wring_source *s)
+static void read_told(struct wring_source *s)
 {
 	memset(s->values, 0, s->n * sizeof(*s->values));
 	s->next = 0;
-	s->sampler->of_load(s, s->load);
+	s->note[0] = '\0';
+	if (s->load)
+		s->sampler->of_load(s, s->load);
+	else
+		s->sampler->tell(s);
+}
+
+/* The first round, which tells most keys there will ever be. */
+static int open_told(struct wring_source *s, size_t max_keys, struct wring_err *err)
+{
+	s->max_fields = max_keys;
+	s->keys = calloc(s->max_fields, LOAD_KEY);
+	s->values = calloc(s->max_fields, sizeof(*s->values));
+	s->prev = calloc(s->max_fields, sizeof(*s->prev));
+	if (!s->subject || !s->keys || !s->values || !s->prev)
+		return wring_err_set(err, -ENOMEM, "sampler %s of %s", s->sampler->name, s->subject ? s->subject : "?");
+	s->keys_size = s->max_fields * LOAD_KEY;
+	read_told(s);
+	s->fresh = true;
+	return s->n <= MAX_LOAD_KEYS ? 0 : wring_err_set(err, -E2BIG, "sampler %s of %s: %zu keys, at most %d", s->sampler->name,
+							  s->subject, s->n, MAX_LOAD_KEYS);
 }
 
 int wring_source_open_load(struct wring_source *s, const struct wring_sampler *sampler, const char *subject,
@@ -233,17 +254,7 @@ int wring_source_open_load(struct wring_source *s, const struct wring_sampler *s
 {
 	*s = (struct wring_source){ .sampler = sampler, .subject = strdup(subject), .load = load };
 	/* As many keys as the one with the most may ever tell of: one a thread, or one a bucket. */
-	s->max_fields = load->n + WRING_LATENCY_BUCKETS + 1;
-	s->keys = calloc(s->max_fields, LOAD_KEY);
-	s->values = calloc(s->max_fields, sizeof(*s->values));
-	s->prev = calloc(s->max_fields, sizeof(*s->prev));
-	if (!s->subject || !s->keys || !s->values || !s->prev)
-		return wring_err_set(err, -ENOMEM, "sampler %s of load %s", sampler->name, subject);
-	s->keys_size = s->max_fields * LOAD_KEY;
-	read_load(s);
-	s->fresh = true;
-	return s->n <= MAX_LOAD_KEYS ? 0 : wring_err_set(err, -E2BIG, "sampler %s of load %s: %zu keys, at most %d", sampler->name, subject,
-							  s->n, MAX_LOAD_KEYS);
+	return open_told(s, load->n + WRING_LATENCY_BUCKETS + 1, err);
 }
 
 int wring_source_read(struct wring_source *s)
@@ -252,8 +263,8 @@ int wring_source_read(struct wring_source *s)
 	int r = s->stale ? -ESTALE : 0;
 
 	s->reads++;
-	if (s->load) {
-		read_load(s);
+	if (!s->sampler->learn) {
+		read_told(s);
 		return 0;
 	}
 	for (size_t i = 0; i < s->n_files && !r; i++)
@@ -321,6 +332,11 @@ int wring_source_open(struct wring_source *s, const struct wring_sampler *sample
 	*s = (struct wring_source){ .sampler = sampler, .subject = strdup(subject) };
 	if (!s->subject)
 		return wring_err_set(err, -ENOMEM, "sampler %s", sampler->name);
+	if (sampler->tell) {
+		r = sampler->find(s, dirfd);
+		return r ? wring_err_set(err, r, "sampler %s of '%s': %s", sampler->name, subject, strerror(-r)) :
+			   open_told(s, MAX_TOLD_KEYS, err);
+	}
 	for (size_t i = 0; i < WRING_MAX_FILES && sampler->files[i]; i++) {
 		_cleanup_free_ char *text = NULL;
 		size_t len = 0;
@@ -358,7 +374,7 @@ const char *wring_source_key(const struct wring_source *s, const char *prev)
 {
 	if (!prev)
 		return s->keys;
-	return prev + (s->load ? LOAD_KEY : strlen(prev) + 1);
+	return prev + (s->sampler->learn ? strlen(prev) + 1 : LOAD_KEY);
 }
 
 const struct wring_sampler *wring_sampler_find(const char *name)

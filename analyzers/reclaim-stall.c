@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reclaim takes time from those it works for; it must not take it by the second, nor stop while there is something to take. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "analyzers/load-metrics.h"
+#include "analyzers/twin.h"
+#include "harness/base/util.h"
+
+#define NAME "reclaim-stall"
+#define P99_MS 200
+#define MAX_MS 2000
+#define BLOCKED_MS 1000
+#define ENOUGH_CLEAN (64LL << 20)
+#define GAP_NS (200 * 1000000LL)
+
+/* ---- a probe and its twin ---- */
+
+static void judge_quantile(struct wring_view *v, const char *cls, const char *load, const char *twin, double q, int64_t limit)
+{
+	_cleanup_free_ char *name = wring_strf("stall_%s_ms.%s", q < 1 ? "p99" : "max", load);
+	double ns, beside, ms;
+
+	if (!wring_load_latency_ns(v, load, q, &ns) || !wring_load_latency_ns(v, twin, q, &beside)) {
+		wring_finding(v, NAME, cls, WRING_INCONCLUSIVE, 0, (double)limit, "ms", "no latencies of %s or of %s (sampler load-latency)",
+			      load, twin);
+		return;
+	}
+	ms = ns > beside ? (ns - beside) / 1e6 : 0;
+	if (name)
+		wring_metric(v, name, "ms", ms, "lower", q < 1 ? "primary" : "secondary");
+	wring_finding(v, NAME, cls, ms > (double)limit ? WRING_V_FAIL : WRING_PASS, ms, (double)limit, "ms",
+		      "%s waited %.4g ms (%s), %.4g ms more than %s, the same probe outside the cgroup", load, ns / 1e6,
+		      q < 1 ? "99th percentile" : "longest", ms, twin);
+}
+
+static size_t judge_probes(struct wring_view *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++) {
+		const struct wring_load *l = &v->scenario->loads[i], *twin;
+
+		if (strcmp(l->workload, "latency-probe") ||
+		    !(wring_planned_limit(v, l->group, "memory.max") || wring_planned_limit(v, l->group, "memory.high")))
+			continue;
+		twin = wring_twin(v, l, "");
+		n++;
+		if (!twin) {
+			wring_finding(v, NAME, "latency", WRING_INCONCLUSIVE, 0, 0, "ms", "no twin of %s outside the cgroup", l->name);
+			continue;
+		}
+		judge_quantile(v, "latency", l->name, twin->name, 0.99, wring_view_limit(v, NAME ".p99-ms", P99_MS));
+		judge_quantile(v, "latency-max", l->name, twin->name, 1, wring_view_limit(v, NAME ".max-ms", MAX_MS));
+	}
+	return n;
+}
+
+/* ---- kswapd ---- */
+
+struct sleep {
+	int64_t from, to;    /* first and last sample of it */
+	int64_t clean, stolen, direct;
+};
+
+static double sleep_ms(const struct sleep *s) { return (double)(s->to - s->from) / 1e6; }
+
+/* Page cache of the node that could be had at once, in bytes. */
+static int64_t clean_at(struct wring_view *v, const char *node, int64_t t_ns)
+{
+	static const struct { const char *key; int sign; } parts[] = {
+		{ "nr_active_file", 1 }, { "nr_inactive_file", 1 }, { "nr_dirty", -1 }, { "nr_writeback", -1 },
+	};
+	int64_t sum = 0, n;
+
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(parts); i++)
+		if (!wring_view_at(v, "node-vmstat", node, parts[i].key, t_ns, &n))
+			sum += parts[i].sign * n;
+	return sum * v->page_size;
+}
+
+static int64_t growth(struct wring_view *v, const char *key, int64_t from, int64_t to)
+{
+	const struct wring_series *s = wring_view_series(v, "vmstat", "", key);
+	size_t a = s ? wring_series_find(s, from) : 0, b = s ? wring_series_find(s, to) : 0;
+
+	if (!s || a == s->n)
+		return 0;
+	return s->v[b == s->n ? b - 1 : b] - s->v[a];
+}
+
+/* The longest sleep while there was plenty to take; without one, the longest of all. */
+static void find_sleep(struct wring_view *v, const char *node, const struct wring_series *s, struct sleep *ret, double *ret_share)
+{
+	int64_t asleep = 0, seen = 0;
+
+	*ret = (struct sleep){ 0 };
+	for (size_t i = 0, first = 0; i < s->n; i++) {
+		int64_t dt = i ? s->t_ns[i] - s->t_ns[i - 1] : 0;
+		struct sleep x;
+
+		if (!i || !s->v[i] || !s->v[i - 1] || dt > GAP_NS)
+			first = i; /* awake in between, for all we know */
+		if (dt <= GAP_NS) {
+			seen += dt;
+			asleep += s->v[i] ? dt : 0;
+		}
+		x = (struct sleep){ .from = s->t_ns[first], .to = s->t_ns[i] };
+		if (!s->v[i] || sleep_ms(&x) <= sleep_ms(ret))
+			continue;
+		/* what there still was after a second, not what others took later */
+		x.clean = clean_at(v, node, x.from + 1000000LL * BLOCKED_MS < x.to ? x.from + 1000000LL * BLOCKED_MS : x.to);
+		if (x.clean >= ENOUGH_CLEAN || ret->clean < ENOUGH_CLEAN)
+			*ret = x;
+	}
+	ret->stolen = growth(v, "pgsteal_kswapd", ret->from, ret->to) * v->page_size;
+	ret->direct = growth(v, "pgsteal_direct", ret->from, ret->to) * v->page_size;
+	*ret_share = seen ? 100.0 * (double)asleep / (double)seen : 0;
+}
+
+/* Other nodes' kswapds count in the same counter: what they stole meanwhile leaves a doubt. */
+static enum wring_verdict verdict_of(const struct wring_view *v, const struct sleep *x, int64_t limit)
+{
+	if (sleep_ms(x) <= (double)limit || x->clean < ENOUGH_CLEAN)
+		return WRING_PASS;
+	return x->stolen > wring_view_tolerance(v) ? WRING_SUSPECT : WRING_V_FAIL;
+}
+
+/* The stack that the sampler told during that sleep. */
+static const char *stack_of(struct wring_view *v, const char *node, const struct sleep *x)
+{
+	const struct wring_events *e = wring_view_events(v);
+
+	for (size_t i = 0; i < e->n; i++)
+		if (!strcmp(e->rows[i].kind, "kswapd") && !strcmp(e->rows[i].subject, node) && e->rows[i].t_ns >= x->from &&
+		    e->rows[i].t_ns <= x->to + GAP_NS)
+			return e->rows[i].text;
+	return "not known";
+}
+
+static size_t judge_kswapd(struct wring_view *v)
+{
+	int64_t limit = wring_view_limit(v, NAME ".blocked-ms", BLOCKED_MS), from, to;
+	double longest = 0, most = 0, share;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 1024; i++) {
+		_cleanup_free_ char *node = wring_strf("node%u", i);
+		const struct wring_series *s = node ? wring_view_series(v, "kswapd", node, "blocked") : NULL;
+		struct sleep x;
+
+		if (!s)
+			continue;
+		n++;
+		find_sleep(v, node, s, &x, &share);
+		longest = sleep_ms(&x) > longest ? sleep_ms(&x) : longest;
+		most = share > most ? share : most;
+		wring_finding(v, NAME, "kswapd", verdict_of(v, &x, limit), sleep_ms(&x), (double)limit, "ms",
+			      "kswapd of %s slept uninterruptibly for %.0f ms with %lld bytes of clean page cache on its node; all kswapds "
+			      "stole %lld bytes meanwhile, direct reclaim %lld; %.1f %% of the time it slept so; stack: %s", node, sleep_ms(&x),
+			      (long long)x.clean, (long long)x.stolen, (long long)x.direct, share, x.from ? stack_of(v, node, &x) : "none");
+	}
+	if (!n)
+		return 0;
+	wring_view_span(v, &from, &to);
+	wring_metric(v, "kswapd_blocked_pct", "%", most, "lower", "primary");
+	wring_metric(v, "kswapd_blocked_max_ms", "ms", longest, "lower", "primary");
+	wring_metric(v, "kswapd_steal_bytes", "bytes", (double)(growth(v, "pgsteal_kswapd", from, to) * v->page_size), "", "info");
+	wring_metric(v, "allocstall", "count",
+		     (double)(growth(v, "allocstall_normal", from, to) + growth(v, "allocstall_movable", from, to) +
+			      growth(v, "allocstall_dma32", from, to)), "lower", "secondary");
+	if (!growth(v, "pgscan_kswapd", from, to) && longest <= (double)limit)
+		wring_finding(v, NAME, "kswapd", WRING_INCONCLUSIVE, 0, (double)limit, "ms", "kswapd had nothing to do in this run");
+	return n;
+}
+
+static int judge(struct wring_view *v, struct wring_err *err)
+{
+	size_t n = judge_probes(v) + judge_kswapd(v);
+
+	(void)err;
+	if (!n)
+		wring_finding(v, NAME, "latency", WRING_INCONCLUSIVE, 0, 0, "ms",
+			      "neither a latency-probe in a limited group nor a sample of kswapd");
+	return 0;
+}
+
+static const struct wring_detector reclaim_stall = {
+	.name = NAME,
+	.summary = "tasks, or kswapd, that wait far too long for reclaim",
+	.doc =
+	"Class latency and latency-max: the 99th percentile and the longest latency of each load\n"
+	"latency-probe in a group with a limit, minus those of the same probe in a group without one in\n"
+	"the same run, against p99-ms (200) and max-ms (2000). Both run on the same machine at the\n"
+	"same time, so a slow or busy host moves both. Class kswapd: the longest time a node's kswapd\n"
+	"was seen in uninterruptible sleep (sampler kswapd; a gap of 200 ms between samples ends\n"
+	"it), against blocked-ms (1000); it fails only where after a second the node still had 64M\n"
+	"of clean page cache (node-vmstat) and no kswapd stole anything meanwhile; suspect where\n"
+	"another node's may have. kswapd is there so that others need not reclaim: a shrinker or a\n"
+	"disk that it waits for makes all of them wait (thread 2019, 0g 0h 0j; R02 R05 R26 R42).",
+	.limits = "p99-ms max-ms blocked-ms",
+	.controls =
+	"fires: shrinker-latency with the fault module slow-dcache, kswapd-blocked with\n"
+	"kswapd-stuck; silent: both on a stock kernel",
+	.judge = judge,
+};
+WRING_REGISTER_DETECTOR(reclaim_stall);
