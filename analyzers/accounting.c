@@ -413,9 +413,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	if (!wring_judge_escape(v, NAME, &why))
 		/* a scenario that is not about kernel memory is not left open by this alone */
 		wring_finding(v, NAME, "escape",
-			      j.parts || j.hierarchy || j.monotonic || j.leftover
-				      ? WRING_V_SKIP
-				      : WRING_INCONCLUSIVE,
+			      j.parts || j.hierarchy || j.monotonic || j.leftover ? WRING_V_SKIP : WRING_INCONCLUSIVE,
 			      0, 0, "bytes",
 			      "whether kernel memory is charged cannot be judged: %s", why);
 	return 0;

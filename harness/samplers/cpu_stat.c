@@ -14,6 +14,7 @@ static const struct wring_sampler sampler = {
 	.scope = WRING_PER_GROUP,
 	.files = { "cpu.stat" },
 	.learn = wring_learn_kv,
+	.unit = "",
 	.kind = kind,
 };
 WRING_REGISTER_SAMPLER(sampler);

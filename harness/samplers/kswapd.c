@@ -102,6 +102,7 @@ static const struct wring_sampler sampler = {
 	.scope = WRING_PER_NODE,
 	.find = find,
 	.tell = tell,
+	.unit = "",
 	.kind = kind,
 };
 WRING_REGISTER_SAMPLER(sampler);
