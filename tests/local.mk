@@ -24,6 +24,7 @@ unit_tests = tests/unit/test_base \
 	tests/unit/test_changepoint \
 	tests/unit/test_detect \
 	tests/unit/test_detect_2014 \
+	tests/unit/test_detect_limits \
 	tests/unit/test_detect_rcu \
 	tests/unit/test_judge \
 	tests/unit/test_kernel \
@@ -60,6 +61,9 @@ tests_unit_test_detect_rcu_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_2014_SOURCES = tests/unit/test_detect_2014.c $(judge_sources)
 nodist_tests_unit_test_detect_2014_SOURCES = $(store_built)
 tests_unit_test_detect_2014_LDADD = $(CMOCKA_LIBS) $(judge_libs)
+tests_unit_test_detect_limits_SOURCES = tests/unit/test_detect_limits.c $(judge_sources)
+nodist_tests_unit_test_detect_limits_SOURCES = $(store_built)
+tests_unit_test_detect_limits_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_load_SOURCES = tests/unit/test_load.c $(judge_sources) $(harness_samplers_sources)
 nodist_tests_unit_test_load_SOURCES = $(store_built)
 tests_unit_test_load_LDADD = $(CMOCKA_LIBS) $(judge_libs)
