@@ -461,8 +461,9 @@ static const struct wring_detector high_overrun = {
 	"is how a manager slows a group down without killing it; kernel memory may not get\n"
 	"around it (thread 2015 3a 3b 3h; R19).",
 	.controls =
-	"fires: cgroup.memory=nokmem is accounting's; a fault module that charges without\n"
-	"enforcement; silent: high-kmem on a stock kernel",
+	"fires: high-long-syscall and high-asleep with the fault module high-ignored (overrun, asleep);\n"
+	"high-long-syscall on a stock kernel (overrun-pages: known, docs/findings.md); silent: high-kmem,\n"
+	"high-asleep and high-no-swap on a stock kernel",
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(high_overrun);

@@ -289,7 +289,8 @@ static const struct wring_detector premature_oom = {
 	.limits = "share-pct small surviving",
 	.controls =
 	"fires: vfs_cache_pressure=0 in slab-at-max and pinned-objects (withheld), rcu-holdoff.ko in\n"
-	"rcu-oom (rcu, threshold) and rcu-node (rcu), reclaim-refused.ko in dirty-at-max (late);\n"
+	"rcu-oom (rcu, threshold) and rcu-node (rcu), reclaim-refused.ko in dirty-at-max (late),\n"
+	"nofs-fails.ko in nowait-at-max and nofs-at-max (errno);\n"
 	"silent: pinned-objects (held by open files), oom-in-time (anonymous memory beyond the limit)\n"
 	"and the others on a stock kernel",
 	.judge = judge,
