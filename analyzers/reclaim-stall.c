@@ -134,7 +134,7 @@ static const char *stack_of(struct wring_view *v, const char *node, const struct
 	const struct wring_events *e = wring_view_events(v);
 
 	for (size_t i = 0; i < e->n; i++)
-		if (!strcmp(e->rows[i].kind, "kswapd") && !strcmp(e->rows[i].subject, node) && e->rows[i].t_ns >= x->from &&
+		if (!strcmp(e->rows[i].kind, "stack") && !strcmp(e->rows[i].subject, node) && e->rows[i].t_ns >= x->from &&
 		    e->rows[i].t_ns <= x->to + GAP_NS)
 			return e->rows[i].text;
 	return "not known";

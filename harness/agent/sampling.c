@@ -220,7 +220,7 @@ static void sample_one(struct wring_sampling *p, struct wring_source *s)
 	if (r < 0)
 		return;
 	if (s->note[0])
-		wring_out_event(p->out, s->sampler->name, s->subject, "%s", s->note);
+		wring_out_event(p->out, "stack", s->subject, "%s", s->note);
 	if (s->fresh) {
 		send_keys(p, s);
 		memset(s->prev, 0, s->n * sizeof(*s->prev));

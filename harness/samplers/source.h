@@ -38,7 +38,7 @@ struct wring_source {
 	int64_t interval_ns, due_ns;
 	const struct wring_load_view *load; /* WRING_PER_LOAD */
 	size_t next;            /* WRING_PER_LOAD: the value that is told next, most often */
-	char note[1024];        /* a sampler that tells: text for an event of this round; "": none */
+	char note[1024];        /* a sampler that tells: text for an event `stack` of this round; "": none */
 	unsigned streak;        /* for its own use */
 	bool fresh;             /* keys must be sent before the next sample */
 	bool stale;             /* the layout could not be learned: try again at the next read */
