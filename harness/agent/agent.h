@@ -107,9 +107,13 @@ const char *wring_scratch_dir(const struct wring_session *s, const char *mount);
 void wring_scratch_quiesce(struct wring_session *s);
 int wring_scratch_remount(struct wring_session *s, const char *mount, struct wring_err *err);
 
-/* The guest's swap disk; on a host, the swap that is on already. */
-bool wring_swap_present(const struct wring_agent *a);
-int wring_swap(struct wring_agent *a, bool on, struct wring_err *err);
+/* /dev/X of the guest's disk with that serial, on the heap; NULL. */
+char *wring_disk_by_serial(const char *serial);
+
+/* ---- swap.c ---- what the needs swap and zram stand for; on a host, the swap that is on already */
+bool wring_swap_present(const struct wring_agent *a, const char *need);
+int wring_swap_on(struct wring_session *s, struct wring_err *err);
+void wring_swap_off(struct wring_session *s);
 
 /* ---- sampling.c ---- */
 int wring_sampling_new(struct wring_session *s, struct wring_err *err);

@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/swap.h>
 
 #include "harness/agent/agent.h"
 #include "harness/base/util.h"
@@ -25,7 +24,7 @@ struct wring_scratch {
 };
 
 /* /sys/block/X/serial = "ext4-0": the first ext4 mount of the scenario. */
-static char *disk_by_serial(const char *serial)
+char *wring_disk_by_serial(const char *serial)
 {
 	DIR *d = opendir("/sys/block");
 	struct dirent *e;
@@ -80,7 +79,7 @@ static int do_mount(struct wring_session *s, struct wring_scratch *x, const stru
 		options = wring_strf("size=%llu", (unsigned long long)m->size_bytes);
 	} else if (s->agent->guest) {
 		serial = wring_mount_serial(s->scenario, (size_t)(m - s->scenario->mounts));
-		dev = serial ? disk_by_serial(serial) : NULL;
+		dev = serial ? wring_disk_by_serial(serial) : NULL;
 		if (!dev)
 			return wring_err_set(err, -ENODEV, "mount %s: the guest has no disk '%s' (is virtio_blk there?)", m->name, serial);
 	} else {
@@ -181,30 +180,4 @@ void wring_scratch_quiesce(struct wring_session *s)
 		if (fd >= 0 && !ioctl(fd, FIFREEZE, 0))
 			ioctl(fd, FITHAW, 0);
 	}
-}
-
-bool wring_swap_present(const struct wring_agent *a)
-{
-	_cleanup_free_ char *text = NULL;
-	char *nl;
-
-	if (a->guest) {
-		text = disk_by_serial("swap-0");
-		return text;
-	}
-	if (wring_read_file(AT_FDCWD, "/proc/swaps", &text, NULL))
-		return false;
-	nl = strchr(text, '\n');
-	return nl && nl[1];
-}
-
-int wring_swap(struct wring_agent *a, bool on, struct wring_err *err)
-{
-	_cleanup_free_ char *dev = a->guest ? disk_by_serial("swap-0") : NULL;
-
-	if (!a->guest)
-		return 0;
-	if (!dev || (on ? swapon(dev, 0) : swapoff(dev)))
-		return wring_err_set(err, dev ? -errno : -ENODEV, "%s of the swap disk: %s", on ? "swapon" : "swapoff", strerror(errno));
-	return 0;
 }

@@ -82,8 +82,8 @@ static int set_up(struct wring_session *s, struct wring_err *err)
 {
 	int r = set_sysctls(s, err);
 
-	if (!r && wring_scenario_needs(s->scenario, "swap"))
-		r = wring_swap(s->agent, true, err);
+	if (!r)
+		r = wring_swap_on(s, err);
 	if (!r)
 		r = wring_scratch_new(s, err);
 	if (!r)
@@ -160,8 +160,7 @@ static void tear_down(struct wring_session *s)
 	if (wring_group_remove(s->agent->tree, s->scenario->name, until, &err))
 		wring_out_event(s->agent->out, "warn", "teardown", "%s", err.msg);
 	wring_scratch_free(s);
-	if (wring_scenario_needs(s->scenario, "swap"))
-		wring_swap(s->agent, false, &err);
+	wring_swap_off(s);
 	wring_sysctl_restore(s->agent);
 }
 
@@ -205,7 +204,7 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 			continue;
 		if (!strcmp(need, "root") && !geteuid())
 			continue;
-		if (!strcmp(need, "swap") && wring_swap_present(s->agent))
+		if ((!strcmp(need, "swap") || !strcmp(need, "zram")) && wring_swap_present(s->agent, need))
 			continue;
 		snprintf(buf, size, "needs %s, which this %s does not have", need, s->agent->guest ? "guest" : "host");
 		return buf;

@@ -53,6 +53,18 @@ static bool any_mount(const struct wring_scenarios *s, const char *type)
 	return false;
 }
 
+/* A kernel without it skips the scenario that needs it, and runs the others. */
+static size_t want_if_there(struct wring_kernel *k, const char *name, bool is_needed, const char **ret)
+{
+	struct wring_modules mods = { 0 };
+	struct wring_err err;
+	bool is_there = is_needed && !wring_kernel_modules(k, &name, 1, &mods, &err);
+
+	wring_modules_done(&mods);
+	*ret = is_there ? name : NULL;
+	return is_there;
+}
+
 /* Only what is needed: a module is up to a second of loading (xfs under TCG). */
 static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, struct wring_err *err)
 {
@@ -69,10 +81,9 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 		names[n++] = "ext4";
 	if (any_mount(s, "xfs"))
 		names[n++] = "xfs";
-	if (wring_any_need(s, "zram"))
-		names[n++] = "zram";
-	if (wring_any_need(s, "nbd"))
-		names[n++] = "nbd";
+	/* Before 6.12 zram asks for its compressor by name, when it is given a size. */
+	n += want_if_there(k, "zram", wring_any_need(s, "zram"), &names[n]);
+	n += want_if_there(k, "lzo-rle", wring_any_need(s, "zram"), &names[n]);
 	r = wring_kernel_modules(k, names, n, &mods, err);
 	if (r)
 		return r;
