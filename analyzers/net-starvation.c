@@ -98,7 +98,8 @@ static void judge_flow(struct wring_view *v, const struct flow *x)
 {
 	double limit = (double)wring_view_limit(v, NAME ".share-pct", SHARE_PCT), due = due_share(v, x->load);
 	_cleanup_free_ char *name = wring_strf("goodput_kept_pct.%s", x->load->name);
-	double kept = 100 * x->beside / x->alone;
+	/* what it caught up with, after a window in which it was stuck, it was not due then */
+	double had = !isnan(due) && x->alone > due ? due : x->alone, kept = 100 * x->beside / had;
 
 	if (isnan(x->alone) || isnan(x->beside)) {
 		wring_finding(v, NAME, "sibling", WRING_INCONCLUSIVE, 0, limit, "%", "%s: no window alone and beside in which it and the "

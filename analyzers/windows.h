@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Stretches of a run that are compared with each other: one begins with a mark `alone`, `beside` or `beside-WHAT`, and ends
- * with the next mark, whatever its name. A load called `reference` is disturbed by nothing but the machine being busy. */
+ * with the next mark, which is usually `apart`. A load called `reference` is disturbed by nothing but the machine being busy. */
 #pragma once
 #include "analyzers/view.h"
 
