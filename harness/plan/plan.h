@@ -108,7 +108,7 @@ char *wring_mount_serial(const struct wring_scenario *s, size_t mount);
 /* vm.swappiness: a name with dots below /proc/sys; or the path of a file below /sys. */
 bool wring_plan_is_sysctl(const char *s);
 /* What a scenario may say under `needs`; the agent (harness/agent/session.c) knows whether it is there. */
-#define WRING_NEEDS "memcg scratch vm root fresh-boot global-pressure swap zram tracefs"
+#define WRING_NEEDS "memcg scratch vm root fresh-boot global-pressure swap zram nbd tracefs"
 bool wring_scenario_needs(const struct wring_scenario *s, const char *need);
 /* A value of settings, or NULL. */
 const char *wring_setting_get(const struct wring_settings *s, const char *key);
