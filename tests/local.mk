@@ -23,6 +23,7 @@ unit_tests = tests/unit/test_base \
 	tests/unit/test_verdict \
 	tests/unit/test_changepoint \
 	tests/unit/test_detect \
+	tests/unit/test_detect_2007 \
 	tests/unit/test_detect_2014 \
 	tests/unit/test_detect_limits \
 	tests/unit/test_detect_rcu \
@@ -52,6 +53,9 @@ tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c $(harness_base_sourc
 tests_unit_test_verdict_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
 tests_unit_test_changepoint_SOURCES = tests/unit/test_changepoint.c $(harness_base_sources) $(stats_sources)
 tests_unit_test_changepoint_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
+tests_unit_test_detect_2007_SOURCES = tests/unit/test_detect_2007.c $(judge_sources)
+nodist_tests_unit_test_detect_2007_SOURCES = $(store_built)
+tests_unit_test_detect_2007_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c $(judge_sources)
 nodist_tests_unit_test_detect_SOURCES = $(store_built)
 tests_unit_test_detect_LDADD = $(CMOCKA_LIBS) $(judge_libs)

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net-starvation, fairness and protection over small stores. Times are in milliseconds. */
+#include "tests/unit/synth.h"
+
+#define I(x) ((int64_t)(x))
+
+/* ---- net-starvation ---- */
+
+static const char plan_net[] =
+	"[scenario]\nname = net\ndetectors = net-starvation\n[group busy]\n[group sibling]\n"
+	"[load reference]\nworkload = sock-traffic\nproto = unix-stream\nmessage = 1000\nrate = 100\n"
+	"[load victim]\nworkload = sock-traffic\ngroup = sibling\nmessage = 1000\nrate = 100\n"
+	"[load self]\nworkload = sock-traffic\ngroup = busy\nmessage = 1000\nrate = 100\n"
+	"[phase p]\ndo = mark alone\n";
+
+struct net { int64_t ref_alone, ref_beside, alone, beside, self_beside, max_events; };
+
+/* What each load moved in a window of a second alone and one beside. */
+static void net_run(struct synth *s, const struct net *n)
+{
+	size_t ref, victim, self, events;
+
+	synth_open(s, "vm");
+	synth_run(s, "net", plan_net);
+	ref = synth_source(s, "load", "reference", "", "+moved_bytes");
+	victim = synth_source(s, "load", "victim", "", "+moved_bytes");
+	self = synth_source(s, "load", "self", "", "+moved_bytes");
+	events = synth_source(s, "memory.events", "busy", "", "+high +max");
+	for (int i = 0; i < 4; i++) {
+		static const char *const marks[] = { "alone", "apart", "beside", "apart" };
+		int64_t t = 1000 * (i + 1);
+
+		synth_mark(s, t, marks[i]);
+		synth_sample(s, ref, t + 1, I((i > 0) * n->ref_alone + (i > 2) * n->ref_beside));
+		synth_sample(s, victim, t + 1, I((i > 0) * n->alone + (i > 2) * n->beside));
+		synth_sample(s, self, t + 1, I((i > 0) * n->alone + (i > 2) * n->self_beside));
+		synth_sample(s, events, t + 1, I(0), I((i > 2) * n->max_events));
+	}
+	synth_finish(s, "ok", "");
+	synth_judge(s, "net-starvation");
+}
+
+static size_t findings(const struct synth *s) { return s->v.results->n_findings; }
+
+static void test_net(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	/* healthy; self is at its limit and starved, which is by design */
+	net_run(&s, &(struct net){ 100000, 100000, 100000, 99000, 100, 50 });
+	EXPECT(&s, "sibling", "pass");
+	assert_int_equal(findings(&s), 1);
+	assert_true(synth_metric(&s, "goodput_kept_pct.self") < 1);
+	synth_done(&s);
+	/* the machine was busy: the reference had as little */
+	net_run(&s, &(struct net){ 100000, 5000, 100000, 5000, 5000, 50 });
+	EXPECT(&s, "sibling", "pass");
+	synth_done(&s);
+	net_run(&s, &(struct net){ 100000, 100000, 100000, 20000, 20000, 50 });
+	EXPECT(&s, "sibling", "fail");
+	synth_done(&s);
+	/* self is at no limit: judged like any other */
+	net_run(&s, &(struct net){ 100000, 100000, 100000, 100000, 100, 0 });
+	EXPECT(&s, "sibling", "pass");
+	assert_int_equal(findings(&s), 2);
+	assert_string_equal(s.v.results->findings[1].verdict, "fail");
+	synth_done(&s);
+	/* from the beginning, and even nothing at all */
+	net_run(&s, &(struct net){ 100000, 100000, 3000, 3000, 3000, 50 });
+	EXPECT(&s, "stalled", "fail");
+	synth_done(&s);
+	net_run(&s, &(struct net){ 100000, 100000, 0, 0, 0, 50 });
+	EXPECT(&s, "stalled", "fail");
+	synth_done(&s);
+	/* caught up in a window alone with what it missed before: not due then */
+	net_run(&s, &(struct net){ 100000, 100000, 500000, 50000, 50000, 50 });
+	EXPECT(&s, "sibling", "pass");
+	synth_done(&s);
+	/* a reference that moved nothing tells nothing */
+	net_run(&s, &(struct net){ 0, 0, 100000, 100000, 100000, 50 });
+	EXPECT(&s, "sibling", "inconclusive");
+	synth_done(&s);
+}
+
+/* ---- fairness ---- */
+
+static const char plan_fair[] =
+	"[scenario]\nname = fair\ndetectors = fairness\n[group a]\n[group b]\n[group c]\n"
+	"[load reference]\nworkload = sock-traffic\nproto = unix-stream\nrate = 100\n"
+	"[load victim-a]\nworkload = shmem\ngroup = a\nrate = 100\n"
+	"[load victim-b]\nworkload = shmem\ngroup = b\nrate = 100\n"
+	"[load victim-c]\nworkload = shmem\ngroup = c\nrate = 100\n"
+	"[phase p]\ndo = mark alone\n";
+
+struct fair { int64_t ref, a, b, c, a_alone, kills, errors, lost; };
+
+static void fair_run(struct synth *s, const struct fair *f)
+{
+	static const char *const names[] = { "reference", "victim-a", "victim-b", "victim-c" };
+	const int64_t beside[] = { f->ref, f->a, f->b, f->c };
+	size_t load[4], events, memory;
+
+	synth_open(s, "vm");
+	synth_run(s, "fair", plan_fair);
+	for (int k = 0; k < 4; k++)
+		load[k] = synth_source(s, "load", names[k], "", "+ops +errors");
+	events = synth_source(s, "memory.events", "a", "", "+high +max +oom_kill");
+	memory = synth_source(s, "memory", "a", "", "current");
+	for (int i = 0; i < 4; i++) {
+		static const char *const marks[] = { "alone", "apart", "beside-dentry", "apart" };
+		int64_t t = 1000 * (i + 1);
+
+		synth_mark(s, t, marks[i]);
+		for (int k = 0; k < 4; k++)
+			synth_sample(s, load[k], t + 1, I((i > 0) * (k == 1 ? f->a_alone : 100) + (i > 2) * beside[k]), I(i > 2 && k == 1 ? f->errors : 0));
+		synth_sample(s, events, t + 1, I(0), I(0), I(i > 2 ? f->kills : 0));
+		synth_sample(s, memory, t + 1, 20 * MIB);
+		synth_sample(s, memory, t + 500, 20 * MIB - (i == 2) * f->lost);
+	}
+	synth_finish(s, "ok", "");
+	synth_judge(s, "fairness");
+}
+
+static size_t failures(const struct synth *s, const char *cls)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->v.results->n_findings; i++)
+		n += !strcmp(s->v.results->findings[i].class, cls) && !strcmp(s->v.results->findings[i].verdict, "fail");
+	return n;
+}
+
+static void test_fair(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	fair_run(&s, &(struct fair){ 100, 90, 80, 70, 100, 0, 0, 0 });
+	EXPECT_NONE(&s, "fail");
+	EXPECT_NONE(&s, "inconclusive");
+	synth_done(&s);
+	/* one of three */
+	fair_run(&s, &(struct fair){ 100, 10, 90, 90, 100, 0, 0, 0 });
+	assert_int_equal(failures(&s, "slowdown"), 1);
+	synth_done(&s);
+	/* all of them, the reference as well: a busy machine */
+	fair_run(&s, &(struct fair){ 10, 10, 10, 10, 100, 0, 0, 0 });
+	assert_int_equal(failures(&s, "slowdown"), 0);
+	EXPECT_NONE(&s, "fail");
+	synth_done(&s);
+	/* all of them, but not the reference */
+	fair_run(&s, &(struct fair){ 100, 10, 10, 10, 100, 0, 0, 0 });
+	assert_int_equal(failures(&s, "slowdown"), 1);
+	synth_done(&s);
+	/* one, alone already */
+	fair_run(&s, &(struct fair){ 100, 90, 90, 90, 3, 0, 0, 0 });
+	assert_int_equal(failures(&s, "stalled"), 1);
+	synth_done(&s);
+	fair_run(&s, &(struct fair){ 100, 90, 90, 90, 100, 1, 0, 0 });
+	EXPECT(&s, "harm", "fail");
+	synth_done(&s);
+	fair_run(&s, &(struct fair){ 100, 90, 90, 90, 100, 0, 3, 0 });
+	EXPECT(&s, "harm", "fail");
+	synth_done(&s);
+	/* a tenth, and 64 pages a CPU (1M), are not a loss */
+	fair_run(&s, &(struct fair){ 100, 90, 90, 90, 100, 0, 0, 2 * MIB });
+	EXPECT_NONE(&s, "fail");
+	synth_done(&s);
+	fair_run(&s, &(struct fair){ 100, 90, 90, 90, 100, 0, 0, 4 * MIB });
+	EXPECT(&s, "loss", "fail");
+	synth_done(&s);
+}
+
+static const char plan_swap[] = "[scenario]\nname = swap\ndetectors = fairness\n[group a]\n[load x]\nworkload = anon\ngroup = a\n"
+				"[phase p]\ndo = mark swapping\n";
+
+/* A sample a second for 30 s; nothing is swapped from second `from` to second `to`, and no sample is taken if `is_away`. */
+static void swap_run(struct synth *s, int from, int to, bool is_away, int64_t kills, int64_t free_kb)
+{
+	size_t vmstat, meminfo, events;
+	int64_t pages = 0;
+
+	synth_open(s, "vm");
+	synth_run(s, "swap", plan_swap);
+	vmstat = synth_source(s, "vmstat", "", "", "+pswpin +pswpout");
+	meminfo = synth_source(s, "meminfo", "", "", "SwapTotal SwapFree");
+	events = synth_source(s, "memory.events", "a", "", "+high +max +oom_kill");
+	synth_mark(s, 1000, "swapping");
+	for (int t = 4; t <= 124; t++) {
+		bool stalls = t > 4 * from && t <= 4 * to;
+
+		pages += !stalls * 100;
+		if (!stalls || !is_away)
+			synth_sample(s, vmstat, 250 * t + 1, pages, pages);
+		synth_sample(s, meminfo, 250 * t + 1, I(100000), free_kb);
+		synth_sample(s, events, 250 * t + 1, I(0), I(0), kills);
+	}
+	synth_mark(s, 31001, "swapped");
+	synth_finish(s, "ok", "");
+	synth_judge(s, "fairness");
+}
+
+static void test_swap(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	swap_run(&s, 5, 14, false, 0, 50000);
+	EXPECT(&s, "swap-stall", "pass");
+	EXPECT(&s, "swap-kill", "pass");
+	synth_done(&s);
+	swap_run(&s, 5, 17, false, 0, 50000);
+	EXPECT(&s, "swap-stall", "fail");
+	synth_done(&s);
+	/* the sampler was away, so nobody knows */
+	swap_run(&s, 5, 17, true, 0, 50000);
+	EXPECT(&s, "swap-stall", "pass");
+	synth_done(&s);
+	swap_run(&s, 0, 0, false, 1, 50000);
+	EXPECT(&s, "swap-kill", "fail");
+	synth_done(&s);
+	/* swap was full */
+	swap_run(&s, 0, 0, false, 1, 1000);
+	EXPECT(&s, "swap-kill", "pass");
+	synth_done(&s);
+}
+
+/* ---- protection ---- */
+
+static const char plan_kept[] = "[scenario]\nname = kept\ndetectors = protection\n[group box]\n[group box/kept]\n[group box/other]\n"
+				"[load x]\nworkload = file\ngroup = box/other\n[phase p]\ndo = mark beside\n";
+
+struct kept { const char *limit; int64_t before, least, taken, other_file; };
+
+static void kept_run(struct synth *s, const struct kept *k)
+{
+	size_t box, kept, other, stat;
+
+	synth_open(s, "vm");
+	synth_run(s, "kept", plan_kept);
+	box = synth_source(s, "memory.stat", "box", "", "+pgsteal");
+	kept = synth_source(s, "memory", "box/kept", "", "current");
+	other = synth_source(s, "memory", "box/other", "", "current");
+	stat = synth_source(s, "memory.stat", "box/other", "", "file file_dirty file_writeback shmem");
+	synth_event(s, 500, "limit", "box/kept", k->limit);
+	synth_mark(s, 1000, "beside");
+	synth_sample(s, box, 1001, I(0));
+	synth_sample(s, kept, 1001, k->before);
+	synth_sample(s, other, 1001, 60 * MIB);
+	synth_sample(s, stat, 1001, k->other_file, I(0), I(0), I(0));
+	synth_sample(s, kept, 1500, k->least);
+	synth_sample(s, stat, 1501, k->other_file, I(0), I(0), I(0));
+	synth_sample(s, other, 1900, 30 * MIB);
+	synth_mark(s, 2000, "apart");
+	synth_sample(s, box, 2001, k->taken / 4096);
+	synth_sample(s, kept, 2001, k->least);
+	synth_finish(s, "ok", "");
+	synth_judge(s, "protection");
+}
+
+static void test_kept(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	kept_run(&s, &(struct kept){ "memory.low=41943040", 30 * MIB, 30 * MIB, 100 * MIB, 50 * MIB });
+	EXPECT(&s, "low", "pass");
+	assert_true(synth_metric(&s, "unprotected_lost_pct.box/other") == 50);
+	synth_done(&s);
+	kept_run(&s, &(struct kept){ "memory.low=41943040", 30 * MIB, 20 * MIB, 100 * MIB, 50 * MIB });
+	EXPECT(&s, "low", "fail");
+	synth_done(&s);
+	/* only what is below memory.low is protected */
+	kept_run(&s, &(struct kept){ "memory.low=20971520", 30 * MIB, 20 * MIB, 100 * MIB, 50 * MIB });
+	EXPECT(&s, "low", "pass");
+	synth_done(&s);
+	/* nobody had anything else to give */
+	kept_run(&s, &(struct kept){ "memory.low=41943040", 30 * MIB, 20 * MIB, 100 * MIB, 0 });
+	EXPECT(&s, "low", "inconclusive");
+	synth_done(&s);
+	/* memory.min holds even then; max protects all */
+	kept_run(&s, &(struct kept){ "memory.min=max", 30 * MIB, 20 * MIB, 100 * MIB, 0 });
+	EXPECT(&s, "min", "fail");
+	synth_done(&s);
+	/* nothing was asked of anybody */
+	kept_run(&s, &(struct kept){ "memory.min=41943040", 30 * MIB, 30 * MIB, 1 * MIB, 50 * MIB });
+	EXPECT(&s, "min", "inconclusive");
+	synth_done(&s);
+	kept_run(&s, &(struct kept){ "memory.min=41943040", 1 * MIB, 0, 100 * MIB, 50 * MIB });
+	EXPECT(&s, "min", "inconclusive");
+	synth_done(&s);
+}
+
+/* A run that broke off before its first sample is judged too. */
+static void test_empty(void **state)
+{
+	static const char *const all[] = { "net-starvation", "fairness", "protection" };
+	struct synth s;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		synth_open(&s, "vm");
+		synth_run(&s, "net", plan_net);
+		synth_finish(&s, "broken", "broke off");
+		synth_judge(&s, all[i]);
+		assert_true(s.v.results->n_findings > 0);
+		EXPECT_NONE(&s, "fail");
+		EXPECT_NONE(&s, "pass");
+		synth_done(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_net), cmocka_unit_test(test_fair), cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_kept), cmocka_unit_test(test_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
