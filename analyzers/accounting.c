@@ -419,6 +419,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "unaccounted_bytes", "bytes", "lower", "memory.current less the parts that memory.stat names, while frozen" },
+	{ 0 }
+};
+
 static const struct wring_detector accounting = {
 	.name = NAME,
 	.summary = "the figures of memory control do not add up, or memory is not charged",
@@ -439,6 +444,7 @@ static const struct wring_detector accounting = {
 	.controls =
 	"fires: cgroup.memory=nokmem (escape); silent: slab-at-max and high-kmem on a stock\n"
 	"kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(accounting);

@@ -310,6 +310,16 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return r ? wring_err_set(err, r, NAME ": out of memory") : 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "dying_after_drain", "count", "lower", "dying cgroups left after the last drain" },
+	{ "dying_residue", "count", "lower", "of these, how many more than at the start" },
+	{ "dying_per_block", "count", "lower", "slope of dying cgroups over the blocks of cycles" },
+	{ "dying_peak", "count", "lower", "most dying cgroups at once, before the drain" },
+	{ "dying_percpu_bytes_each", "bytes", "lower", "per-CPU memory of one of them, at that moment" },
+	{ "dying_slab_bytes_each", "bytes", "lower", "slab of one of them, at that moment" },
+	{ 0 }
+};
+
 static const struct wring_detector dying_memcg = {
 	.name = NAME,
 	.summary = "removed memory cgroups that stay behind after their memory was drained",
@@ -336,6 +346,7 @@ static const struct wring_detector dying_memcg = {
 	"fires: a tmpfs file or memfd held open from outside in each cycle; memcg-churn with the faults\n"
 	"css-leak and kmem-leak, offline-reparent with reparent-lost (controls-2014.bats); silent: the\n"
 	"same without a holder or a fault",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(dying_memcg);

@@ -293,6 +293,12 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return r;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "free_lag_ms", "ms", "lower", "from the return of reclaim until 90 % of what came later was free, upper quartile" },
+	{ "free_at_return_pct", "%", "higher", "share of what reclaim freed that was free when it returned" },
+	{ 0 }
+};
+
 static const struct wring_detector free_lag = {
 	.name = NAME,
 	.summary = "time from the return of reclaim to the pages really free",
@@ -311,6 +317,7 @@ static const struct wring_detector free_lag = {
 	.controls =
 	"fires: rcu-holdoff.ko in rcu-free-lag;\n"
 	"silent: rcu-free-lag on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(free_lag);

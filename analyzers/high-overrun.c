@@ -440,6 +440,13 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "peak_over_high_bytes", "bytes", "lower", "highest usage less memory.high" },
+	{ "time_above_high_s", "s", "lower", "time spent above memory.high" },
+	{ "area_above_high_bytes_s", "bytes*s", "lower", "bytes above memory.high, summed over time" },
+	{ 0 }
+};
+
 static const struct wring_detector high_overrun = {
 	.name = NAME,
 	.summary = "usage above memory.high beyond what is in flight",
@@ -464,6 +471,7 @@ static const struct wring_detector high_overrun = {
 	"fires: high-long-syscall and high-asleep with the fault module high-ignored (overrun, asleep);\n"
 	"high-long-syscall on a stock kernel (overrun-pages: known, docs/findings.md); silent: high-kmem,\n"
 	"high-asleep and high-no-swap on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(high_overrun);

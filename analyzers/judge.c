@@ -109,6 +109,27 @@ static int run_detectors(struct wring_view *v, enum wring_outcome base, struct w
 	return r;
 }
 
+/* Everything passed, and yet what runs are compared by is not there: the scenario's text names it wrongly, or its loads did not do
+ * what they are for. Where a detector could not judge, it said so itself. */
+static void check_primary(struct wring_view *v)
+{
+	const struct wring_scenario *s = v->scenario;
+	size_t n = v->results->n_findings;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_verdict(&v->results->findings[i], WRING_PASS))
+			return;
+	for (size_t i = 0; i < s->n_primary; i++) {
+		bool is_there = false;
+
+		for (size_t k = 0; k < v->results->n_metrics && !is_there; k++)
+			is_there = !strcmp(v->results->metrics[k].name, s->primary[i]);
+		if (!is_there)
+			wring_finding(v, "metrics", "missing", WRING_INCONCLUSIVE, 0, 0, "",
+				      "the scenario names %s as a primary metric, and no detector made it", s->primary[i]);
+	}
+}
+
 /* Failures and suspicions that are known become so, with their reason in front of the evidence. */
 static int apply_known(struct wring_view *v, struct wring_known *known, struct wring_err *err)
 {
@@ -121,7 +142,7 @@ static int apply_known(struct wring_view *v, struct wring_known *known, struct w
 
 		if (!is_verdict(f, WRING_V_FAIL) && !is_verdict(f, WRING_SUSPECT))
 			continue;
-		k = wring_known_match(known, v->row->scenario, f->detector, f->class);
+		k = wring_known_match(known, v->row, f->detector, f->class);
 		if (!k)
 			continue;
 		evidence = wring_strf("known: %s: %s", k->reason, f->evidence);
@@ -178,12 +199,14 @@ static int judge_view(struct wring_view *v, const struct base *b, struct wring_k
 {
 	int r = run_detectors(v, b->outcome, err);
 
+	if (!r && b->outcome == WRING_OK)
+		check_primary(v);
 	if (!r)
 		r = apply_known(v, known, err);
 	if (!r)
 		r = store_results(v, b, err);
 	if (!r && (b->outcome == WRING_OK || b->outcome == WRING_NOISY))
-		wring_known_ran(known, v->row->scenario);
+		wring_known_ran(known, v->row);
 	return r;
 }
 

@@ -9,7 +9,7 @@
 #include "results-schema/store.h"
 
 /* Known findings: an INI file, one section a finding:
- *   [NAME]  scenario = ..  detector = ..  class = ..  reason = ..  link = ..  (all but link required) */
+ *   [NAME]  scenario = ..  detector = ..  class = ..  kernel = 6.1.*  reason = ..  link = ..  (kernel and link may be missing) */
 struct wring_known;
 int wring_known_read(const char *path, struct wring_known **ret, struct wring_err *err);
 void wring_known_free(struct wring_known *k);

@@ -389,6 +389,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return e;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "alloc_failures", "count", "lower", "allocation failures that the kernel warned of" },
+	{ 0 }
+};
+
 static const struct wring_detector kernel_log = {
 	.name = NAME,
 	.summary = "bugs, warnings, lockups and stalls that the kernel reported, panics and hangs "
@@ -417,6 +422,7 @@ static const struct wring_detector kernel_log = {
 	.controls = "fires: sysrq c (panic), fault module that warns; silent: every scenario on a "
 		    "stock\n"
 		    "kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(kernel_log);

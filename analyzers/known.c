@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static void entry_done(struct wring_known_entry *e)
 	free(e->scenario);
 	free(e->detector);
 	free(e->class);
+	free(e->kernel);
 	free(e->reason);
 	free(e->link);
 }
@@ -59,7 +61,7 @@ static char **field(struct wring_known_entry *e, const char *key)
 {
 	const struct { const char *key; char **v; } fields[] = {
 		{ "scenario", &e->scenario }, { "detector", &e->detector }, { "class", &e->class },
-		{ "reason", &e->reason }, { "link", &e->link },
+		{ "kernel", &e->kernel }, { "reason", &e->reason }, { "link", &e->link },
 	};
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(fields); i++)
@@ -82,7 +84,7 @@ static int read_section(const char *path, const struct wring_ini_section *s,
 		if (!v)
 			return wring_err_set(err, -EINVAL,
 					     "%s:%d: unknown key '%s': accepted are scenario, "
-					     "detector, class, reason, link",
+					     "detector, class, kernel, reason, link",
 					     path, s->entries[i].line, s->entries[i].key);
 		free(*v); /* a key said twice: the later one */
 		*v = join(&s->entries[i]);
@@ -131,14 +133,18 @@ int wring_known_read(const char *path, struct wring_known **ret, struct wring_er
 	return r;
 }
 
-const struct wring_known_entry *wring_known_match(struct wring_known *k, const char *scenario,
+static bool is_about(const struct wring_known_entry *e, const struct wring_run_row *run)
+{
+	return !strcmp(e->scenario, run->scenario) && (!e->kernel || !fnmatch(e->kernel, run->release, 0));
+}
+
+const struct wring_known_entry *wring_known_match(struct wring_known *k, const struct wring_run_row *run,
 						  const char *detector, const char *cls)
 {
 	for (size_t i = 0; k && i < k->n; i++) {
 		struct wring_known_entry *e = &k->rows[i];
 
-		if (strcmp(e->scenario, scenario) || strcmp(e->detector, detector) ||
-		    strcmp(e->class, cls))
+		if (!is_about(e, run) || strcmp(e->detector, detector) || strcmp(e->class, cls))
 			continue;
 		e->is_met = true;
 		return e;
@@ -146,10 +152,10 @@ const struct wring_known_entry *wring_known_match(struct wring_known *k, const c
 	return NULL;
 }
 
-void wring_known_ran(struct wring_known *k, const char *scenario)
+void wring_known_ran(struct wring_known *k, const struct wring_run_row *run)
 {
 	for (size_t i = 0; k && i < k->n; i++)
-		if (!strcmp(k->rows[i].scenario, scenario))
+		if (is_about(&k->rows[i], run))
 			k->rows[i].has_run = true;
 }
 

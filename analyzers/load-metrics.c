@@ -181,3 +181,15 @@ void wring_load_metrics(struct wring_view *v)
 	if (rate > 0)
 		wring_metric(v, "ops_per_s", "1/s", rate, "higher", "secondary");
 }
+
+const struct wring_metric_info wring_load_metric_infos[] = {
+	{ "ops_per_s", "1/s", "higher", "operations of all loads, or of one, over the time from the first start to the last exit" },
+	{ "goodput", "B/s", "higher", "payload that arrived" },
+	{ "dropped", "count", "lower", "payload that was lost" },
+	{ "errors", "count", "lower", "system calls of a load that failed; in all, and by call and errno" },
+	{ "latency_p50_ns", "ns", "lower", "half of the operations took at most this long" },
+	{ "latency_p99_ns", "ns", "lower", "99 % of the operations took at most this long" },
+	{ "latency_p999_ns", "ns", "lower", "99.9 % of the operations took at most this long" },
+	{ "latency_max_ns", "ns", "lower", "the longest operation" },
+	{ 0 }
+};

@@ -3,7 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-struct wring_view;
+#include "harness/api/detector.h"
 
 /* ops_per_s of all loads together, LOAD.ops_per_s where there are several, LOAD.errors. */
 void wring_load_metrics(struct wring_view *v);
@@ -13,3 +13,5 @@ void wring_load_each(struct wring_view *v, const char *sampler, const char *load
 		     void (*visit)(struct wring_view *v, void *arg, const char *load, const char *key, int64_t value), void *arg);
 /* A quantile of a load's latencies (1: the longest), in ns. False: none was sampled. */
 bool wring_load_latency_ns(struct wring_view *v, const char *load, double q, double *ret);
+/* The metrics, as in a detector's table. */
+extern const struct wring_metric_info wring_load_metric_infos[];

@@ -256,6 +256,16 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return e ? wring_err_set(err, e, NAME ": out of memory") : 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "oom_kills", "count", "lower", "processes of the scenario that were killed for memory" },
+	{ "load_errors", "count", "lower", "system calls of the loads that failed" },
+	{ "global_oom_kills", "count", "lower", "kills because the machine ran out, not a cgroup" },
+	{ "kill_reclaimable_bytes", "bytes", "lower", "clean page cache and slab in the cgroup at its worst kill" },
+	{ "kill_freed_bytes", "bytes", "lower", "of these, what came free afterwards" },
+	{ "kill_limit_bytes", "bytes", "", "the limit at that kill" },
+	{ 0 }
+};
+
 static const struct wring_detector premature_oom = {
 	.name = NAME,
 	.summary = "an OOM kill although the cgroup still held memory that can be reclaimed",
@@ -293,6 +303,7 @@ static const struct wring_detector premature_oom = {
 	"nofs-fails.ko in nowait-at-max and nofs-at-max (errno);\n"
 	"silent: pinned-objects (held by open files), oom-in-time (anonymous memory beyond the limit)\n"
 	"and the others on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(premature_oom);

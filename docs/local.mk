@@ -1,3 +1,12 @@
+control_built = docs/gen/controls.c
+BUILT_SOURCES += $(control_built)
+CLEANFILES += $(control_built)
+EXTRA_DIST += docs/controls.tsv
+docs/gen/controls.c: docs/controls.tsv results-schema/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) docs/gen && \
+	(cd $(srcdir) && $(SHELL) results-schema/embed.sh wring_control_files docs/controls.tsv) > $@-t && mv $@-t $@
+dist_pkgdata_DATA = docs/known-debian-12.ini
+
 EXTRA_DIST += $(doc_files) $(man_sources) docs/man/page.sh
 
 # Manual pages: the text is in docs/man/NAME.scd; what the programs know themselves, they put in.

@@ -27,8 +27,8 @@ struct wring_view {
 void wring_finding(struct wring_view *v, const char *detector, const char *cls, enum wring_verdict verdict,
 		   double value, double limit, const char *unit, const char *evidence, ...)
 	__attribute__((format(printf, 8, 9)));
-/* tier: "primary", "secondary" or "info"; better: "lower", "higher" or "". The scenario's [metrics] section
- * decides what is primary; the tier given here is the default. */
+/* tier: "primary", "secondary" or "info"; better: "lower", "higher" or "". The scenario's `primary` decides what is primary; the
+ * tier given here is the default. Name, unit and direction are also in the detector's table `metrics`. */
 void wring_metric(struct wring_view *v, const char *name, const char *unit, double value, const char *better, const char *tier);
 
 /* Value of a key in the first sample at or after t_ns. Returns 0 or -ENOENT. */
@@ -38,12 +38,17 @@ int wring_view_event_time(struct wring_view *v, const char *kind, const char *su
 /* Largest value of a key in [from, to] ns; -ENOENT. */
 int wring_view_max(struct wring_view *v, const char *sampler, const char *subject, const char *key, int64_t from, int64_t to, int64_t *ret);
 
+/* A metric as it is known before any run. One of a group or a load has that behind or before its name: free_lag_ms.work,
+ * names.ops_per_s; the row for all of them is free_lag_ms, or ops_per_s. */
+struct wring_metric_info { const char *name, *unit, *better /* as in wring_metric() */, *doc; };
+
 struct wring_detector {
 	const char *name;
 	const char *summary;  /* one line */
 	const char *doc;      /* what is judged, against which limit, and why that is the kernel's duty */
 	const char *limits;   /* keys of its own that [limits] may set, "residue leak"; NULL: none */
 	const char *controls; /* which tests prove it: "fires: ...; silent: ..." */
+	const struct wring_metric_info *metrics; /* all that it makes; ends with a row without a name. NULL: none */
 	/* Adds at least one finding (a pass is one), or returns -errno with err set when the store fails. */
 	int (*judge)(struct wring_view *v, struct wring_err *err);
 };

@@ -28,3 +28,7 @@ int wring_args(const struct argp *argp, const char *name, int argc, char **argv,
 int wring_can_write(const char *option, const char *path, struct wring_err *err);
 /* --db, $WRING_DB, ./wring.db */
 const char *wring_db_path(const char *option);
+/* Lines about the controls of a detector that were run, and when. */
+void wring_print_controls(const char *detector, const char *indent);
+/* @nightly without --reps and --budget. */
+#define WRING_NIGHTLY_REPS 3

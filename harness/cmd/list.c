@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* list and show. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzers/report/report.h"
+#include "analyzers/metrics.h"
 #include "analyzers/report/text.h"
 #include "harness/api/detector.h"
 #include "harness/api/sampler.h"
@@ -74,10 +73,8 @@ static int list_detectors(const char *db)
 
 	(void)db;
 	for (size_t i = 0; i < n; i++) {
-		printf("%-20s %s\n%-20s ", all[i]->name, all[i]->summary, "");
-		for (const char *p = all[i]->controls ? all[i]->controls : ""; *p; p++)
-			putchar(*p == '\n' ? ' ' : *p);
-		putchar('\n');
+		printf("%-20s %s\n", all[i]->name, all[i]->summary);
+		wring_print_controls(all[i]->name, "    ");
 	}
 	return WRING_EXIT_OK;
 }
@@ -128,7 +125,7 @@ static int list_suites(const char *db)
 	(void)db;
 	if (wring_scenarios_all(&s, &err))
 		return wring_complain(&err, WRING_EXIT_USAGE);
-	printf("@full                all of them\n");
+	printf("@full                all of them, in their short form\n@nightly             all of them, in their long form, %d times or as --budget allows\n", WRING_NIGHTLY_REPS);
 	for (size_t i = 0; i < s.n; i++)
 		for (size_t k = 0; k < s.rows[i]->n_suites; k++)
 			if (!seen_before(&s, i, k))
@@ -137,17 +134,55 @@ static int list_suites(const char *db)
 	return WRING_EXIT_OK;
 }
 
+struct metric_list {
+	const struct wring_metric_info *rows[300];
+	const char *from[300];
+	size_t n;
+};
+
+static void add_metric(void *arg, const struct wring_metric_info *m, const char *from)
+{
+	struct metric_list *l = arg;
+	size_t at = l->n;
+
+	if (l->n == WRING_ARRAY_SIZE(l->rows))
+		return;
+	for (; at && strcmp(m->name, l->rows[at - 1]->name) < 0; at--) {
+		l->rows[at] = l->rows[at - 1];
+		l->from[at] = l->from[at - 1];
+	}
+	l->rows[at] = m;
+	l->from[at] = from;
+	l->n++;
+}
+
+/* Below each metric the scenarios that are compared by it. */
 static int list_metrics(const char *db)
 {
+	struct metric_list l = { .n = 0 };
 	struct wring_scenarios s;
 	struct wring_err err = { 0 };
 
 	(void)db;
 	if (wring_scenarios_all(&s, &err))
 		return wring_complain(&err, WRING_EXIT_USAGE);
-	for (size_t i = 0; i < s.n; i++)
-		for (size_t k = 0; k < s.rows[i]->n_primary; k++)
-			printf("%-20s primary of %s\n", s.rows[i]->primary[k], s.rows[i]->name);
+	wring_metric_each(add_metric, &l);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct wring_metric_info *m = l.rows[i];
+		const char *lead = "    primary of";
+
+		printf("%-24s %-8s %-7s %s (%s)\n", m->name, m->unit, *m->better ? m->better : "-", m->doc, l.from[i]);
+		for (size_t k = 0; k < s.n; k++)
+			for (size_t p = 0; p < s.rows[k]->n_primary; p++)
+				if (wring_metric_find(s.rows[k]->primary[p], NULL) == m) {
+					printf("%s %s", lead, s.rows[k]->name);
+					if (strcmp(s.rows[k]->primary[p], m->name))
+						printf(" (%s)", s.rows[k]->primary[p]);
+					lead = ",";
+				}
+		if (*lead == ',')
+			putchar('\n');
+	}
 	wring_scenarios_done(&s);
 	return WRING_EXIT_OK;
 }
@@ -200,131 +235,4 @@ static int list(int argc, char **argv)
 	return wring_usage_error("list: '%s': one of scenarios, suites, workloads, samplers, detectors, metrics, runs is accepted", a.what);
 }
 
-/* ---- show ---- */
-
-static void paragraph(const char *title, const char *text)
-{
-	if (text && *text)
-		printf("\n%s\n  ", title);
-	for (const char *p = text; p && *p; p++) {
-		putchar(*p);
-		if (*p == '\n')
-			fputs("  ", stdout);
-	}
-	if (text && *text)
-		putchar('\n');
-}
-
-static void words(const char *title, char *const *list, size_t n)
-{
-	if (n)
-		printf("\n%s\n ", title);
-	for (size_t i = 0; i < n; i++)
-		printf(" %s", list[i]);
-	if (n)
-		putchar('\n');
-}
-
-static void show_scenario(const struct wring_scenario *s)
-{
-	printf("%s: %s\n", s->name, s->summary ? s->summary : "");
-	paragraph("Claim", s->claim);
-	paragraph("A healthy kernel", s->healthy);
-	paragraph("A sick kernel", s->sick);
-	words("Suites", s->suites, s->n_suites);
-	words("Needs", s->needs, s->n_needs);
-	words("Detectors (wring show NAME tells what each may call a failure)", s->detectors, s->n_detectors);
-	words("Primary metrics", s->primary, s->n_primary);
-	if (s->params.n)
-		printf("\nParameters (--set=%s.NAME=VALUE)\n", s->name);
-	for (size_t i = 0; i < s->params.n; i++) {
-		const char *help = wring_setting_get(&s->param_help, s->params.rows[i].key);
-
-		printf("  %s=%s  %s\n", s->params.rows[i].key, s->params.rows[i].value, help ? help : "");
-	}
-	printf("\nAs it runs\n");
-	wring_scenario_print(s, stdout);
-}
-
-static void heading(const char *name, const char *summary, bool again)
-{
-	printf("%s%s: %s\n", again ? "\n" : "", name, summary);
-}
-
-/* A name may mean several things: dying-memcg is a scenario and the detector that judges it. */
-static bool show_plugins(const char *what, bool found)
-{
-	size_t n;
-	const struct wring_detector *const *d = wring_detectors(&n);
-	const struct wring_workload *w = wring_workload_find(what);
-	const struct wring_sampler *s = wring_sampler_find(what);
-
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(d[i]->name, what)) {
-			heading(d[i]->name, d[i]->summary, found);
-			paragraph("What is judged", d[i]->doc);
-			paragraph("Limits ([limits] NAME.KEY)", d[i]->limits);
-			paragraph("Controls", d[i]->controls);
-			found = true;
-		}
-	if (w) {
-		heading(w->name, w->summary, found);
-		paragraph("What it does", w->doc);
-		printf("\nParameters\n");
-		wring_workload_help(w, stdout);
-		found = true;
-	}
-	if (s) {
-		heading(s->name, s->summary, found);
-		for (size_t i = 0; i < WRING_MAX_FILES && s->files[i]; i++)
-			printf("  reads %s\n", s->files[i]);
-		found = true;
-	}
-	return found;
-}
-
-static int show_run(const char *db, const char *spec)
-{
-	struct wring_store *st = NULL;
-	struct wring_runs runs = { 0 };
-	struct wring_err err = { 0 };
-	int r = wring_store_open(wring_db_path(db), WRING_STORE_READ, &st, &err);
-
-	if (!r)
-		r = wring_store_runs(st, spec, &runs, &err);
-	for (size_t i = 0; i < runs.n && !r; i++)
-		r = wring_report_run(st, &runs.rows[i], stdout, &err);
-	wring_runs_done(&runs);
-	wring_store_close(st);
-	if (r)
-		return wring_usage_error("'%s' is no scenario, detector, workload or sampler, and no run: %s", spec, err.msg);
-	return WRING_EXIT_OK;
-}
-
-static int show(int argc, char **argv)
-{
-	static const struct argp argp = { db_option, parse, "NAME|RUN",
-		"What a scenario, workload, sampler or detector does, or what a stored run found.", NULL, NULL, NULL };
-	struct args a = { 0 };
-	struct wring_scenarios s;
-	struct wring_err err = { 0 };
-	bool found = false;
-	int code = wring_args(&argp, "show", argc, argv, &a);
-
-	if (code)
-		return code;
-	if (!a.what)
-		return wring_usage_error("show: name a scenario, workload, sampler, detector or run");
-	if (wring_scenarios_all(&s, &err))
-		return wring_complain(&err, WRING_EXIT_USAGE);
-	for (size_t i = 0; i < s.n; i++)
-		if (!strcmp(s.rows[i]->name, a.what)) {
-			show_scenario(s.rows[i]);
-			found = true;
-		}
-	wring_scenarios_done(&s);
-	return show_plugins(a.what, found) ? WRING_EXIT_OK : show_run(a.db, a.what);
-}
-
 const struct wring_cmd wring_cmd_list = { "list", "[WHAT]", "scenarios, suites, workloads, samplers, detectors, metrics, runs", list };
-const struct wring_cmd wring_cmd_show = { "show", "NAME|RUN", "what it does, parameters, what a healthy kernel does", show };

@@ -38,8 +38,8 @@ static const struct argp_option own_options[] = {
 	{ "list", O_LIST, NULL, 0, "the workloads there are", 0 },
 	{ "guest-nodes", O_GUEST_NODES, "N", 0, "NUMA nodes of the guest (default 2)", 1 },
 	{ 0 } };
-/* --nodes is --guest-nodes here, and the scenario that load writes has no parameters to set. */
-static const char *const not_of_run[] = { "nodes", "set", "help" };
+/* --nodes is --guest-nodes here, and the scenario that load writes has no parameters to set and no long form. */
+static const char *const not_of_run[] = { "nodes", "set", "long", "budget", "help" };
 
 static struct argp_option options[64];
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "analyzers/judge.h"
@@ -12,7 +13,10 @@
 #include "harness/run/run.h"
 
 enum { O_WHERE = 256, O_KERNEL, O_APPEND, O_CPUS, O_NODES, O_MEMORY, O_ACCEL, O_SYSCTL, O_SET, O_REPS, O_SEED, O_TIMEOUT,
-       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB };
+       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB, O_LONG, O_BUDGET };
+
+#define NIGHTLY "@nightly"
+#define REPS_NOT_SAID UINT64_MAX
 
 const struct argp_option wring_run_option_table[] = {
 	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
@@ -25,7 +29,9 @@ const struct argp_option wring_run_option_table[] = {
 	{ "accel", O_ACCEL, "auto|kvm|tcg", 0, "default auto: KVM when it really boots, else TCG", 0 },
 	{ "sysctl", O_SYSCTL, "KEY=VALUE", 0, "set for every scenario, restored after it (may be repeated)", 0 },
 	{ "set", O_SET, "SCENARIO.KEY=VALUE", 0, "change a scenario's parameter (may be repeated)", 0 },
-	{ "reps", O_REPS, "N", 0, "run everything N times (default 1)", 0 },
+	{ "long", O_LONG, NULL, 0, "scenarios in their long form, as in @nightly", 0 },
+	{ "reps", O_REPS, "N", 0, "run everything N times (default 1; @nightly 3, with --budget as often as it allows)", 0 },
+	{ "budget", O_BUDGET, "DUR", 0, "begin no scenario any more after this long; those that have run least on this kernel come first", 0 },
 	{ "seed", O_SEED, "N", 0, "for everything random (default: from the clock; stored)", 0 },
 	{ "timeout", O_TIMEOUT, "DUR", 0, "end each scenario after this long (default: its own)", 0 },
 	{ "label", O_LABEL, "TEXT", 0, "stored with the runs, to find them again", 0 },
@@ -41,9 +47,9 @@ struct args {
 	const char *db, *known, *json;
 	char *targets[64], *sets[64], *sysctls[64], append[2048];
 	size_t n_targets, n_sets, n_sysctls;
-	uint64_t reps;
-	int64_t timeout_ns;
-	bool dry;
+	uint64_t reps; /* 0: as often as the budget allows */
+	int64_t timeout_ns, budget_ns;
+	bool dry, is_long;
 	struct wring_err err;
 };
 
@@ -98,6 +104,8 @@ static int parse_option(struct args *a, int key, char *arg)
 	case O_REPS: return number(a, "reps", arg, 10000, &a->reps);
 	case O_SEED: r = wring_parse_u64(arg, 0, INT64_MAX, &a->o.seed, &a->err); break;
 	case O_MEMORY: r = wring_parse_size(arg, &a->o.memory_bytes, &a->err); break;
+	case O_LONG: a->is_long = true; return 0;
+	case O_BUDGET: r = wring_parse_duration(arg, &a->budget_ns, &a->err); break;
 	case O_TIMEOUT: r = wring_parse_duration(arg, &a->timeout_ns, &a->err); break;
 	case O_SYSCTL: return push(a, a->sysctls, &a->n_sysctls, arg);
 	case O_SET: return push(a, a->sets, &a->n_sets, arg);
@@ -118,7 +126,7 @@ static int parse_option(struct args *a, int key, char *arg)
 	case 'v': a->o.verbose = true; return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
-	return r ? wring_err_prefix(&a->err, "--%s", key == O_SEED ? "seed" : key == O_MEMORY ? "memory" : "timeout") : 0;
+	return r ? wring_err_prefix(&a->err, "--%s", key == O_SEED ? "seed" : key == O_MEMORY ? "memory" : key == O_BUDGET ? "budget" : "timeout") : 0;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -149,18 +157,31 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* --reps: the same plan again; each repetition is runs of its own. */
-static int run_reps(struct args *a, struct wring_store *st, struct wring_place *p, const struct wring_scenarios *s, int64_t **ids, size_t *n)
+static bool is_used_up(const struct args *a)
 {
+	return a->o.deadline_ns && wring_now_ns() >= a->o.deadline_ns;
+}
+
+/* --reps: the same plan again; each repetition is runs of its own. A budget is spread fairly: each round begins with what was left
+ * out of the one before, or of an earlier call. */
+static int run_reps(struct args *a, struct wring_store *st, struct wring_place *p, struct wring_scenarios *s, int64_t **ids, size_t *n)
+{
+	struct utsname host = { 0 };
 	int r = 0;
 
 	*ids = NULL;
 	*n = 0;
-	for (uint64_t i = 0; i < a->reps && !r && !wring_interrupted; i++) {
+	uname(&host);
+	if (a->budget_ns)
+		a->o.deadline_ns = wring_now_ns() + a->budget_ns;
+	for (uint64_t i = 0; (!a->reps || i < a->reps) && !r && !wring_interrupted && !(i && is_used_up(a)); i++) {
 		int64_t *more = NULL, *all;
 		size_t k = 0;
 
-		r = wring_run_all(st, &a->o, p, s, &more, &k, &a->err);
+		if (a->budget_ns)
+			r = wring_scenarios_by_need(s, st, p->where == WRING_WHERE_VM ? wring_kernel_release(p->kernel) : host.release, &a->err);
+		if (!r)
+			r = wring_run_all(st, &a->o, p, s, &more, &k, &a->err);
 		all = realloc(*ids, (*n + k + 1) * sizeof(*all));
 		if (all) {
 			*ids = all;
@@ -203,6 +224,17 @@ static int write_json(struct wring_store *st, const struct wring_runs *runs, con
 	return r;
 }
 
+static void tell_left_out(const struct wring_runs *runs)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < runs->n; i++)
+		if (!strcmp(runs->rows[i].reason, WRING_LEFT_OUT))
+			printf("%s %s", n++ ? "" : "left out of the last round, for the budget was used up:", runs->rows[i].scenario);
+	if (n)
+		putchar('\n');
+}
+
 /* Judges what was run, prints the table, and says what it all comes to. */
 static int conclude(struct args *a, struct wring_store *st, struct wring_known *known, const int64_t *ids, size_t n)
 {
@@ -220,6 +252,8 @@ static int conclude(struct args *a, struct wring_store *st, struct wring_known *
 		r = wring_exit_add(&x, st, &runs.rows[i], &a->err);
 	if (!r && !a->o.quiet)
 		r = wring_report_table(st, &runs, stdout, &a->err);
+	if (!r && !a->o.quiet)
+		tell_left_out(&runs);
 	if (!r && known && wring_known_gone(known, gone, sizeof(gone)) && !a->o.quiet)
 		fputs(gone, stdout);
 	if (!r && a->json)
@@ -238,7 +272,7 @@ static void announce(const struct wring_place *p, const struct wring_scenarios *
 	fprintf(stderr, ", database %s\nwring: %s\n", db, p->why);
 }
 
-static int run_here(struct args *a, struct wring_place *p, const struct wring_scenarios *s, struct wring_known *known)
+static int run_here(struct args *a, struct wring_place *p, struct wring_scenarios *s, struct wring_known *known)
 {
 	struct wring_store *st = NULL;
 	const char *db = wring_db_path(a->db);
@@ -273,10 +307,17 @@ static int run_here(struct args *a, struct wring_place *p, const struct wring_sc
 
 static int run_selected(struct args *a)
 {
+	bool is_nightly = false;
 	struct wring_scenarios s = { 0 };
 	struct wring_place p = { 0 };
 	struct wring_known *known = NULL;
-	int code = WRING_EXIT_OK, r = wring_scenarios_select(a->targets, a->n_targets, a->sets, a->n_sets, a->sysctls, a->n_sysctls, &s, &a->err);
+	int code = WRING_EXIT_OK, r;
+
+	for (size_t i = 0; i < a->n_targets; i++)
+		is_nightly = is_nightly || !strcmp(a->targets[i], NIGHTLY);
+	if (a->reps == REPS_NOT_SAID)
+		a->reps = !is_nightly ? 1 : a->budget_ns ? 0 : WRING_NIGHTLY_REPS;
+	r = wring_scenarios_select(a->targets, a->n_targets, a->sets, a->n_sets, a->sysctls, a->n_sysctls, a->is_long || is_nightly, &s, &a->err);
 
 	if (!r && a->known)
 		r = wring_known_read(a->known, &known, &a->err);
@@ -306,9 +347,10 @@ static int run(int argc, char **argv)
 		"Run scenarios and judge each against its invariants.\v"
 		"wring run @smoke                         the short suite\n"
 		"wring run slab-at-max --nodes=1          one scenario\n"
+		"wring run @nightly --budget=8h           long forms, again and again, until morning\n"
 		"wring run @smoke --kernel=arch/x86/boot/bzImage\n"
 		"wring run high-kmem --append=cgroup.memory=nokmem   a planted fault", NULL, NULL, NULL };
-	struct args a = { .reps = 1, .o = { .cpus = 4, .nodes = 2, .memory_bytes = 2ULL << 30 } };
+	struct args a = { .reps = REPS_NOT_SAID, .o = { .cpus = 4, .nodes = 2, .memory_bytes = 2ULL << 30 } };
 	int code;
 
 	a.o.seed = (uint64_t)time(NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define HELP ".help"
+#define LONG ".long"
 
 /* Names may not hold a dot, so that "limit.help" cannot be a parameter's. */
 static bool is_param(const char *s)
@@ -15,11 +16,21 @@ static bool is_param(const char *s)
 	return wring_plan_is_name(s) && !strchr(s, '.');
 }
 
+static bool ends_in(const char *key, const char *suffix)
+{
+	size_t len = strlen(key), n = strlen(suffix);
+
+	return len > n && !strcmp(key + len - n, suffix);
+}
+
 static bool is_help(const char *key)
 {
-	size_t len = strlen(key);
+	return ends_in(key, HELP);
+}
 
-	return len > strlen(HELP) && !strcmp(key + len - strlen(HELP), HELP);
+static bool is_long(const char *key)
+{
+	return ends_in(key, LONG);
 }
 
 static int unknown(const struct plan_ctx *c, int line, const char *what, const char *name, size_t n)
@@ -179,7 +190,7 @@ static int check_param(const struct plan_ctx *c, const struct wring_ini_entry *e
 {
 	if (!is_param(e->key))
 		return wring_plan_bad(c, e->line, "parameter", e->key,
-				      "NAME or NAME.help, without other dots");
+				      "NAME, NAME.help or NAME.long, without other dots");
 	if (e->n > 1)
 		return wring_plan_bad(c, e->lines[1].line, e->key, e->lines[1].text,
 				      "a value of one line");
@@ -193,7 +204,7 @@ static int add_params(struct plan_ctx *c, const struct wring_ini_section *sec,
 		const struct wring_ini_entry *e = &sec->entries[i];
 		int r;
 
-		if (is_help(e->key))
+		if (is_help(e->key) || is_long(e->key))
 			continue;
 		r = check_param(c, e);
 		if (!r)
@@ -219,25 +230,35 @@ static int check_set(const struct plan_ctx *c, const struct wring_setting *set, 
 	return 0;
 }
 
-static int add_help(struct plan_ctx *c, const struct wring_ini_section *sec)
+/* NAME.help, a text, and NAME.long, the value of the long form: of parameters that are there. */
+static int add_about(struct plan_ctx *c, const struct wring_ini_entry *e)
 {
-	for (size_t i = 0; i < sec->n; i++) {
-		const struct wring_ini_entry *e = &sec->entries[i];
-		char name[WRING_INI_NAME + 1];
+	const char *suffix = is_help(e->key) ? HELP : LONG, *text = e->n ? e->lines->text : "";
+	char name[WRING_INI_NAME + 1];
 
-		if (!is_help(e->key))
-			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)(strlen(e->key) - strlen(HELP)), e->key);
-		if (!wring_setting_get(&c->s->params, name))
-			return unknown(c, e->line, "help for an unknown parameter", name,
-				       c->s->params.n);
-		if (e->n != 1)
-			return wring_plan_bad(c, e->line, e->key, e->n ? e->lines[1].text : "",
-					      "text of one line");
-		if (wring_settings_add(&c->s->param_help, name, e->lines->text, e->line))
-			return wring_plan_no_memory(c);
-	}
+	snprintf(name, sizeof(name), "%.*s", (int)(strlen(e->key) - strlen(suffix)), e->key);
+	if (!wring_setting_get(&c->s->params, name))
+		return unknown(c, e->line, is_help(e->key) ? "help for an unknown parameter" : "long form of an unknown parameter",
+			       name, c->s->params.n);
+	if (e->n > 1 || (is_help(e->key) && !e->n))
+		return wring_plan_bad(c, e->line, e->key, e->n ? e->lines[1].text : "",
+				      "text of one line");
+	/* It takes the place of the value, before that is expanded; another round here would be one too many. */
+	if (is_long(e->key) && strchr(text, '$'))
+		return wring_plan_bad(c, e->line, e->key, text, "a value without '$'");
+	if (wring_settings_add(is_help(e->key) ? &c->s->param_help : &c->s->param_long, name, text, e->line))
+		return wring_plan_no_memory(c);
 	return 0;
+}
+
+static int add_abouts(struct plan_ctx *c, const struct wring_ini_section *sec)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sec->n && !r; i++)
+		if (is_help(sec->entries[i].key) || is_long(sec->entries[i].key))
+			r = add_about(c, &sec->entries[i]);
+	return r;
 }
 
 int wring_plan_params(struct plan_ctx *c, struct wring_ini *ini, const struct wring_setting *set,
@@ -261,5 +282,5 @@ int wring_plan_params(struct plan_ctx *c, struct wring_ini *ini, const struct wr
 				r = expand_entry(c, &ini->sections[i].entries[j]);
 	}
 	c->section = params;
-	return r || !params ? r : add_help(c, params);
+	return r || !params ? r : add_abouts(c, params);
 }

@@ -51,7 +51,6 @@ struct wring_step {
 	int line;
 };
 struct wring_phase { char *name; uint64_t repeat; struct wring_step *steps; size_t n; int line; };
-struct wring_metric_decl { char *name; bool primary; };
 
 struct wring_scenario {
 	char *name, *file;
@@ -63,6 +62,7 @@ struct wring_scenario {
 	uint64_t timeout_ns;
 	struct wring_settings params;        /* ${key} in any value is replaced by these; --set changes them */
 	struct wring_settings param_help;    /* same keys */
+	struct wring_settings param_long;    /* values of the long form, of some of them */
 	struct wring_settings limits;        /* [limits] detector.key = value: a detector's own limits */
 	struct wring_settings sysctls;       /* [sysctl] */
 	struct wring_mount *mounts; size_t n_mounts;

@@ -109,15 +109,21 @@ static void put_head(const struct wring_scenario *s, FILE *out)
 	put_u64("timeout", s->timeout_ns, "ns", out);
 }
 
+static void put_about(const struct wring_settings *s, const char *suffix, FILE *out)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		char key[WRING_INI_NAME + 1];
+
+		snprintf(key, sizeof(key), "%s.%s", s->rows[i].key, suffix);
+		put(key, s->rows[i].value, out);
+	}
+}
+
 static void put_params(const struct wring_scenario *s, FILE *out)
 {
 	put_table("params", &s->params, out);
-	for (size_t i = 0; i < s->param_help.n; i++) {
-		char key[WRING_INI_NAME + 1];
-
-		snprintf(key, sizeof(key), "%s.help", s->param_help.rows[i].key);
-		put(key, s->param_help.rows[i].value, out);
-	}
+	put_about(&s->param_long, "long", out);
+	put_about(&s->param_help, "help", out);
 }
 
 static void put_group(const struct wring_group *g, FILE *out)

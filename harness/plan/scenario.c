@@ -218,6 +218,7 @@ void wring_scenario_free(struct wring_scenario *s)
 	words_done(s->carry, s->n_carry);
 	settings_done(&s->params);
 	settings_done(&s->param_help);
+	settings_done(&s->param_long);
 	settings_done(&s->limits);
 	settings_done(&s->sysctls);
 	free(s->name);

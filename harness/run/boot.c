@@ -331,6 +331,8 @@ static int follow(struct watch *w, struct wring_recorder *r, enum fate *ret, str
 			if (x > 0) {
 				fds[0].fd = -1;
 				x = 0;
+				if (r->enough)
+					break;
 			} else if (x == -EBADMSG) {
 				snprintf(w->detail, sizeof(w->detail), "%.*s", (int)sizeof(w->detail) - 1, err->msg);
 				fate = CORRUPT;
@@ -395,7 +397,7 @@ static int write_down(struct watch *w, struct wring_recorder *r, enum fate fate,
 	console = wring_vm_console(w->vm, &len);
 	if (len)
 		x = wring_store_console(r->store, r->boot, console, len, err);
-	if (x || r->done >= r->scenarios->n || (fate == ENDED && r->bye && !*r->error))
+	if (x || r->enough || r->done >= r->scenarios->n || (fate == ENDED && r->bye && !*r->error))
 		return x ? x : wring_store_commit(r->store, err);
 	if (*r->error && fate == ENDED)
 		reason = strdup(r->error);

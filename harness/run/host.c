@@ -76,7 +76,7 @@ static int write_down(struct wring_recorder *r, const struct child *c, int statu
 {
 	char reason[700];
 
-	if (r->done >= r->scenarios->n)
+	if (r->done >= r->scenarios->n || r->enough)
 		return 0;
 	if (c->stuck) {
 		snprintf(reason, sizeof(reason), "the kernel does not let go of wring-agent (pid %d)%s%s", c->pid, *r->stuck ? ": " : "", r->stuck);

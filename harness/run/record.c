@@ -157,6 +157,9 @@ static int on_begin(struct wring_recorder *r, struct wring_rbuf *b, struct wring
 	name = take_str(b);
 	if (r->run || r->done >= r->scenarios->n || !name || strcmp(r->scenarios->rows[r->done]->name, name))
 		return wring_err_set(err, -EBADMSG, "record stream: scenario '%s' begins out of turn", name ? name : "");
+	r->enough = r->options->deadline_ns && wring_now_ns() >= r->options->deadline_ns;
+	if (r->enough)
+		return 0;
 	return begin_run(r, r->done, err);
 }
 
@@ -390,8 +393,8 @@ int wring_recorder_read(struct wring_recorder *r, int fd, struct wring_err *err)
 			break;
 		r->last_record_ns = wring_now_ns();
 		x = dispatch(r, type, &payload, err);
-		if (x)
-			return x;
+		if (x || r->enough)
+			return x ? x : 1;
 		at += (size_t)used;
 	}
 	memmove(r->buf, r->buf + at, r->len - at);

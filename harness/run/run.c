@@ -35,13 +35,19 @@ int wring_run_all(struct wring_store *st, const struct wring_run_options *o, str
 	struct wring_recorder r;
 	int x = wring_recorder_init(&r, st, o, s, err);
 
-	while (!x && r.done < s->n && !wring_interrupted) {
+	while (!x && r.done < s->n && !wring_interrupted && !r.enough) {
 		size_t before = r.done;
 
+		r.enough = o->deadline_ns && wring_now_ns() >= o->deadline_ns;
+		if (r.enough)
+			break;
+
 		x = p->where == WRING_WHERE_HOST ? wring_boot_host(&r, before, err) : wring_boot_guest(&r, p, before, err);
-		if (!x && r.done == before)
+		if (!x && r.done == before && !r.enough)
 			x = wring_recorder_end(&r, "broken", "no progress was made", err);
 	}
+	while (!x && r.enough && r.boot && r.done < s->n)
+		x = wring_recorder_end(&r, "skip", WRING_LEFT_OUT, err);
 	*ret_runs = WRING_TAKE_PTR(r.run_ids);
 	*ret_n = r.n_runs;
 	wring_recorder_done(&r);

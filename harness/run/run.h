@@ -22,6 +22,7 @@ struct wring_run_options {
 	uint64_t memory_bytes;
 	enum wring_accel accel;
 	uint64_t seed;
+	int64_t deadline_ns;             /* host time from which on no scenario begins any more; 0: none */
 	const char *label, *arm;
 	bool quiet, verbose;
 	const char *program;             /* path of wring itself: the other programs are beside it */
@@ -30,11 +31,14 @@ struct wring_run_options {
 /* ---- scenarios.c ---- */
 struct wring_scenarios { struct wring_scenario **rows; size_t n; };
 /* target: a scenario's name, @suite, or a path with a slash or ending in .ini. sets: "SCENARIO.KEY=VALUE"; sysctls: "KEY=VALUE",
- * put into every scenario. -EINVAL or -ENOENT with one line; reports overrides that match no scenario. */
+ * put into every scenario; is_long: parameters have the values of their long form. -EINVAL or -ENOENT with one line; reports
+ * overrides that match no scenario. */
 int wring_scenarios_select(char *const *targets, size_t n, char *const *sets, size_t n_sets, char *const *sysctls, size_t n_sysctls,
-			   struct wring_scenarios *ret, struct wring_err *err);
+			   bool is_long, struct wring_scenarios *ret, struct wring_err *err);
 /* All built-in ones. */
 int wring_scenarios_all(struct wring_scenarios *ret, struct wring_err *err);
+/* Those that the store has the fewest measured runs of, on that kernel, come first; else the order stays. */
+int wring_scenarios_by_need(struct wring_scenarios *s, struct wring_store *st, const char *release, struct wring_err *err);
 void wring_scenarios_done(struct wring_scenarios *s);
 /* Samplers, detectors and workloads that a scenario names must exist, and its loads' parameters be accepted. */
 int wring_scenario_check(const struct wring_scenario *s, struct wring_err *err);
@@ -79,6 +83,7 @@ struct wring_recorder {
 	size_t done;                     /* scenarios that ended, in the plan's order */
 	size_t first;                    /* index of the first scenario of this boot */
 	bool hello, bye;
+	bool enough;                     /* the deadline came first: what has not begun is left out */
 	int64_t last_record_ns;          /* host time of the last frame */
 	int64_t t_ns, begin_t_ns;        /* agent time of the last frame and of BEGIN */
 	int64_t begin_host_ns;
@@ -94,7 +99,7 @@ int wring_recorder_init(struct wring_recorder *r, struct wring_store *store, con
 			const struct wring_scenarios *s, struct wring_err *err);
 void wring_recorder_done(struct wring_recorder *r);
 int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *m, size_t first, struct wring_err *err);
-/* Reads what fd has, stores it, commits twice a second. Returns 1 at end of file, 0, or -errno (-EBADMSG: the stream is not ours;
+/* Reads what fd has, stores it, commits twice a second. Returns 1 at end of file or when there is enough, 0, or -errno (-EBADMSG: the stream is not ours;
  * -ENOSPC: the disk is full). */
 int wring_recorder_read(struct wring_recorder *r, int fd, struct wring_err *err);
 int wring_recorder_tick(struct wring_recorder *r, struct wring_err *err);
@@ -121,7 +126,9 @@ bool wring_any_need(const struct wring_scenarios *s, const char *need);
 
 /* ---- run.c ---- */
 extern volatile sig_atomic_t wring_interrupted;
-/* Everything, boot after boot, until each scenario has an outcome. ret_runs: ids on the heap. */
+/* Everything, boot after boot, until each scenario has an outcome; what the deadline leaves out is a skip with this reason.
+ * ret_runs: ids on the heap. */
+#define WRING_LEFT_OUT "left out: the budget was used up"
 int wring_run_all(struct wring_store *st, const struct wring_run_options *o, struct wring_place *p,
 		  const struct wring_scenarios *s, int64_t **ret_runs, size_t *ret_n, struct wring_err *err);
 /* The plan text an agent gets for the scenarios from `first` to the next that needs a fresh boot. On the heap. */

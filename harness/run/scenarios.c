@@ -19,6 +19,7 @@ struct overrides {
 	char *const *sets; size_t n_sets;
 	char *const *sysctls; size_t n_sysctls;
 	bool *used; /* one a set */
+	bool is_long;
 };
 
 static int add(struct wring_scenarios *all, struct wring_scenario *s, struct wring_err *err)
@@ -32,11 +33,14 @@ static int add(struct wring_scenarios *all, struct wring_scenario *s, struct wri
 	return 0;
 }
 
-/* "slab-at-max.limit=64M" for this scenario: key "limit", value "64M". */
-static size_t sets_for(const struct overrides *o, const char *name, struct wring_setting *ret)
+/* "slab-at-max.limit=64M" for this scenario: key "limit", value "64M". Behind the values of its long form, for the last one wins. */
+static size_t sets_for(const struct overrides *o, const struct wring_scenario *plain, struct wring_setting *ret)
 {
+	const char *name = plain->name;
 	size_t n = 0, len = strlen(name);
 
+	for (size_t i = 0; o->is_long && i < plain->param_long.n; i++)
+		ret[n++] = (struct wring_setting){ strdup(plain->param_long.rows[i].key), strdup(plain->param_long.rows[i].value), 0 };
 	for (size_t i = 0; i < o->n_sets; i++) {
 		const char *eq = strchr(o->sets[i], '=');
 
@@ -105,11 +109,11 @@ static int add_sysctls(const struct overrides *o, struct wring_scenario *s, stru
 }
 
 /* Twice: only the text itself says what the scenario is called, and so which overrides are its own. */
-static int parse_with(const char *file, const char *text, const struct overrides *o, const char *name, struct wring_scenario **ret,
-		      struct wring_err *err)
+static int parse_with(const char *file, const char *text, const struct overrides *o, const struct wring_scenario *plain,
+		      struct wring_scenario **ret, struct wring_err *err)
 {
-	struct wring_setting *sets = calloc(o->n_sets + 1, sizeof(*sets));
-	size_t n = sets ? sets_for(o, name, sets) : 0;
+	struct wring_setting *sets = calloc(o->n_sets + plain->param_long.n + 1, sizeof(*sets));
+	size_t n = sets ? sets_for(o, plain, sets) : 0;
 	int r = sets ? 0 : wring_err_set(err, -ENOMEM, "scenario %s", file);
 
 	if (!r)
@@ -129,7 +133,7 @@ static int parse(const char *file, const char *text, const struct overrides *o, 
 
 	*ret = NULL;
 	if (!r)
-		r = parse_with(file, text, o, plain->name, ret, err);
+		r = parse_with(file, text, o, plain, ret, err);
 	wring_scenario_free(plain);
 	if (!r)
 		r = add_sysctls(o, *ret, err);
@@ -144,7 +148,7 @@ static int parse(const char *file, const char *text, const struct overrides *o, 
 
 static bool in_suite(const struct wring_scenario *s, const char *suite)
 {
-	if (!strcmp(suite, "full"))
+	if (!strcmp(suite, "full") || !strcmp(suite, "nightly"))
 		return true;
 	for (size_t i = 0; i < s->n_suites; i++)
 		if (!strcmp(s->suites[i], suite))
@@ -218,9 +222,9 @@ static int select_builtin(const char *target, const struct overrides *o, struct 
 }
 
 int wring_scenarios_select(char *const *targets, size_t n, char *const *sets, size_t n_sets, char *const *sysctls, size_t n_sysctls,
-			   struct wring_scenarios *ret, struct wring_err *err)
+			   bool is_long, struct wring_scenarios *ret, struct wring_err *err)
 {
-	struct overrides o = { sets, n_sets, sysctls, n_sysctls, calloc(n_sets + 1, sizeof(bool)) };
+	struct overrides o = { sets, n_sets, sysctls, n_sysctls, calloc(n_sets + 1, sizeof(bool)), is_long };
 	int r = o.used ? 0 : wring_err_set(err, -ENOMEM, "scenarios");
 
 	*ret = (struct wring_scenarios){ 0 };
@@ -243,7 +247,37 @@ int wring_scenarios_all(struct wring_scenarios *ret, struct wring_err *err)
 {
 	char *full[] = { (char[]){ "@full" } };
 
-	return wring_scenarios_select(full, 1, NULL, 0, NULL, 0, ret, err);
+	return wring_scenarios_select(full, 1, NULL, 0, NULL, 0, false, ret, err);
+}
+
+int wring_scenarios_by_need(struct wring_scenarios *s, struct wring_store *st, const char *release, struct wring_err *err)
+{
+	struct wring_runs runs;
+	size_t *had;
+	int r = wring_store_runs(st, NULL, &runs, err);
+
+	if (r)
+		return r;
+	had = calloc(s->n + 1, sizeof(*had));
+	for (size_t i = 0; had && i < s->n; i++)
+		for (size_t k = 0; k < runs.n; k++)
+			had[i] += !strcmp(runs.rows[k].scenario, s->rows[i]->name) && !strcmp(runs.rows[k].release, release) &&
+				  strcmp(runs.rows[k].outcome, "skip");
+	for (size_t i = 1; had && i < s->n; i++) /* a few dozen: insertion keeps the order of equals */
+		for (size_t k = i; k && had[k] < had[k - 1]; k--) {
+			struct wring_scenario *row = s->rows[k];
+			size_t n = had[k];
+
+			s->rows[k] = s->rows[k - 1];
+			had[k] = had[k - 1];
+			s->rows[k - 1] = row;
+			had[k - 1] = n;
+		}
+	wring_runs_done(&runs);
+	if (!had)
+		return wring_err_set(err, -ENOMEM, "scenarios");
+	free(had);
+	return 0;
 }
 
 void wring_scenarios_done(struct wring_scenarios *s)

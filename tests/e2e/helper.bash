@@ -32,6 +32,11 @@ wring_setup() {
 wring_teardown() {
 	local pid
 
+	# what a test proves about a detector counts once the whole test has passed
+	if [ "${BATS_TEST_COMPLETED:-}" = 1 ] && [ -n "${WRING_CONTROLS:-}" ] && [ -s "$T/proven" ]; then
+		cat "$T/proven" >>"$WRING_CONTROLS"
+	fi
+
 	for pid in $(processes); do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
@@ -213,6 +218,15 @@ finding() {
 	jq -e --arg s "$1" --arg d "$2" --arg c "$3" --arg v "$4" 'any(.runs[] | select(.scenario == $s) | .findings[];
 		.detector == $d and ($c == "*" or .class == $c) and .verdict == $v)' "$JSON" >/dev/null ||
 		{ echo "no finding $2/$3 $4 of $1"; findings; return 1; }
+	case $4 in fail | pass) proves "$@" ;; esac
+}
+
+# What this test proves about a detector, for docs/controls.tsv (see runtests): detector, verdict, class, scenario, test, kernel, day.
+proves() {
+	[ -n "${WRING_CONTROLS:-}" ] || return 0
+	jq -r --arg s "$1" --arg d "$2" --arg c "$3" --arg v "$4" --arg t "$BATS_TEST_DESCRIPTION" '.runs[] | select(.scenario == $s) | . as $r |
+		.findings[] | select(.detector == $d and ($c == "*" or .class == $c) and .verdict == $v) |
+		[$d, $v, .class, $s, $t, $r.kernel.release, $r.started[:10]] | @tsv' "$JSON" >>"$T/proven"
 }
 
 no_failure() {
