@@ -241,7 +241,7 @@ static int add_about(struct plan_ctx *c, const struct wring_ini_entry *e)
 		return unknown(c, e->line, is_help(e->key) ? "help for an unknown parameter" : "long form of an unknown parameter",
 			       name, c->s->params.n);
 	if (e->n > 1 || (is_help(e->key) && !e->n))
-		return wring_plan_bad(c, e->line, e->key, e->n ? e->lines[1].text : "",
+		return wring_plan_bad(c, e->n ? e->lines[1].line : e->line, e->key, e->n ? e->lines[1].text : "",
 				      "text of one line");
 	/* It takes the place of the value, before that is expanded; another round here would be one too many. */
 	if (is_long(e->key) && strchr(text, '$'))

@@ -49,7 +49,7 @@ stub_qemu() {
 # Options only ever come on top: what a script may say today, it may say tomorrow.
 @test "the options of each command are the documented ones, no more and no less" {
 	declare -A want=(
-		[run]="accel append cpus db dry-run help json kernel known label memory nodes quiet reps seed set sysctl timeout verbose where"
+		[run]="accel append budget cpus db dry-run help json kernel known label long memory nodes quiet reps seed set sysctl timeout verbose where"
 		[load]="accel append cpus db dry-run duration fs groups guest-nodes help high json kernel known label list low max mem-nodes
 			mem-policy memory min nodes oom-ok procs quiet reps seed swap-max sysctl threads timeout verbose where"
 		[check]="db help json known"
@@ -80,7 +80,7 @@ stub_qemu() {
 }
 
 @test "what run takes, load takes; --help of a workload has its own options as well" {
-	for o in $(options run | grep -vxF -e --set); do
+	for o in $(options run | grep -vxF -e --set -e --long -e --budget); do
 		options load | grep -qx -- "$o" || { echo "$o"; return 1; }
 	done
 	for w in $(names workloads); do
@@ -146,13 +146,65 @@ pages() { ls "$WRING_BUILD"/docs/man/wring*.[157] 2>/dev/null; }
 	mkdb x.db ok fail
 	[ "$(wring list runs --db=x.db | wc -l)" -eq 2 ]
 	wring list suites | grep -q '^@smoke '
+	wring list suites | grep -q '^@nightly '
+}
+
+@test "every primary metric is known before a run, with its unit and what it means; each scenario is of one thread and its suite" {
+	bad=
+	for s in $(names scenarios); do
+		wring show "$s" >out
+		sed -n '/^Primary metrics/,/^$/p' out | sed 1d | grep . >primary || { echo "$s: no primary metric"; bad=yes; }
+		grep -vE '^  [^ ]+ \[[^]]+, (lower|higher) is better\]: .+ \(.+\)$' primary && { echo "$s: the above"; bad=yes; }
+		[ "$(wc -l <primary)" -le 5 ]
+		thread=$(sed -n '/^As it runs/,$ s/^thread = //p' out)
+		[[ $thread =~ ^(2007|2014|2015|2019|2020)$ ]] || { echo "$s: thread '$thread'"; bad=yes; }
+		wring list suites | grep "^@thread-$thread " | grep -qw -- "$s" || { echo "$s is not in @thread-$thread"; bad=yes; }
+		[ -e "$top/docs/scenarios/thread-$thread.md" ] || { echo "$s: no docs/scenarios/thread-$thread.md"; bad=yes; }
+		grep -qF "\`$s\`" "$top/docs/scenarios/thread-$thread.md" || { echo "docs/scenarios/thread-$thread.md does not name $s"; bad=yes; }
+	done
+	[ -z "$bad" ]
+}
+
+@test "what was proven of a detector is shown with test, kernel and day, from docs/controls.tsv" {
+	while IFS=$'\t' read -r detector verdict class scenario _ release day; do
+		wring list detectors | sed -n "/^$detector /,/^[^ ]/p" | grep -F " $class in $scenario: " | grep -F "$release, $day" |
+			grep -q "^    $(case $verdict in pass) echo silent ;; *) echo fires ;; esac)" || { echo "$detector $class $scenario"; return 1; }
+	done <"$top/docs/controls.tsv"
+	printf 'd\tfail\tc\ts\ttest\t6.1\t2026-01-02\n' >new
+	printf 'd\tfail\tc\ts\ttest\t6.1\t2025-01-01\nd\tfail\tc\ts\ttest\t6.12\t2025-01-01\nnot ours\n' >record
+	"$top/tests/e2e/record-controls.sh" new record
+	diff record <(printf 'd\tfail\tc\ts\ttest\t6.1\t2026-01-02\nd\tfail\tc\ts\ttest\t6.12\t2025-01-01\n')
+}
+
+@test "the long form: its values are taken by --long and @nightly, and --set still wins" {
+	needs_kernel
+	stub_qemu
+	printf '[scenario]\nprimary = ops_per_s\n[params]\nn = 1\nn.long = 500\nn.help = objects\nm = ${n}0\n[load a]\nworkload = dentry\nobjects = ${m}\n[phase p]\ndo = start a\n' >x.ini
+	dry() { wring run --where=vm --dry-run "$@" | sed -n 's/.*objects=//p' | cut -d' ' -f1; }
+	[ "$(dry ./x.ini)" = 10 ]
+	[ "$(dry ./x.ini --long)" = 5000 ]
+	[ "$(dry ./x.ini --long --set=x.n=7)" = 70 ]
+	wring run @full --long --where=vm --dry-run >long
+	wring run @nightly --where=vm --dry-run >nightly
+	cmp long nightly
+	run -2 wring run @full --budget=8 --where=vm --dry-run
+	[ ! -e started ]
+}
+
+@test "the project's own known findings are read, and each is explained" {
+	mkdb x.db ok
+	run -0 wring check --db=x.db --known="$top/docs/known-debian-12.ini"
+	sed -n 's/^link = \([^#]*\)#\(.*\)$/\1 \2/p' "$top/docs/known-debian-12.ini" | while read -r file anchor; do
+		sed -n 's/^##* //p' "$top/$file" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | grep -qx -- "$anchor" || { echo "$file has no heading for #$anchor"; exit 1; }
+	done
+	[ "$(grep -c '^link = docs/' "$top/docs/known-debian-12.ini")" = "$(grep -c '^\[' "$top/docs/known-debian-12.ini")" ]
 }
 
 @test "show: every scenario says what it claims and how a sick kernel looks" {
 	for s in $(names scenarios); do
 		wring show "$s" >out 2>err
 		[ ! -s err ]
-		for part in "^$s: ." '^Claim' '^A healthy kernel' '^A sick kernel' '^Detectors' '^Primary metrics'; do
+		for part in "^$s: ." '^Claim' '^A healthy kernel' '^A sick kernel' '^Load' '^Phases' '^What is sampled' '^Detectors' '^Primary metrics'; do
 			grep -q "$part" out || { echo "$s: no $part"; return 1; }
 		done
 		# what it shows as it runs is a scenario file itself
@@ -315,6 +367,12 @@ expected() { # KIND...
 	jq -e '.runs[1].outcome == "ok" and any(.runs[1].findings[]; .verdict == "known" and .link == "https://example.org/1" and (.evidence | contains("reset by design")))' a.json
 	# without the file it is a failure again
 	run -1 wring check --db=x.db
+	# one of another kernel is not known here, nor said to be gone
+	sed 's/^class = .*/&\nkernel = 6.1.*/' known.ini >other.ini
+	run -1 wring check --db=x.db --known=other.ini
+	[[ $output != *"no longer finds"* ]]
+	sed 's/^class = .*/&\nkernel = 6.12.*/' known.ini >same.ini
+	run -0 wring check --db=x.db --known=same.ini
 	# a known panic leaves nothing broken
 	rm x.db
 	mkdb x.db panic

@@ -27,6 +27,30 @@ teardown() { wring_teardown; }
 	run -1 wring check --db="$DB"
 }
 
+@test "a suite of five whose third scenario panics: the first two share a boot, the last two the next, and each is judged" {
+	for s in first last; do cp "$T/brief.ini" "$T/$s.ini"; done
+	run -1 wring_run "$T/first.ini" slab-at-max "$T/panic.ini" high-kmem "$T/last.ini"
+	[ "$(sql "SELECT group_concat(scenario || '=' || outcome, ' ') FROM run")" = "first=ok slab-at-max=ok panic=fail high-kmem=ok last=ok" ]
+	[ "$(sql "SELECT group_concat(n, ' ') FROM (SELECT count(*) n FROM run GROUP BY boot ORDER BY boot)")" = "3 2" ]
+	finding panic kernel-log panic fail
+	for s in first slab-at-max high-kmem last; do finding "$s" kernel-log clean pass; done
+	db_is_sound
+	nothing_left
+}
+
+@test "a budget: what has not begun when it is used up is left out, is said to be, and comes first the next time" {
+	for s in a b; do cp "$T/brief.ini" "$T/$s.ini"; done
+	sed 's/^duration = .*/duration = 12s/' "$T/brief.ini" >"$T/slow.ini"
+	run wring_run "$T/slow.ini" "$T/a.ini" "$T/b.ini" --budget=6s
+	[[ $output == *"left out of the last round, for the budget was used up: a b"* ]]
+	[ "$(sql "SELECT group_concat(scenario || '=' || outcome, ' ') FROM run")" = "slow=ok a=skip b=skip" ]
+	reason_of a | grep -q 'left out: the budget was used up'
+	nothing_left
+	run wring_run "$T/slow.ini" "$T/a.ini" "$T/b.ini" --budget=2m --reps=1
+	[ "$(sql "SELECT group_concat(scenario || '=' || outcome, ' ') FROM run WHERE id > 3")" = "a=ok b=ok slow=ok" ]
+	nothing_left
+}
+
 @test "a kernel that hangs with interrupts off is its own fault: exit 1, with the stack the NMI brought" {
 	needs_fault_modules
 	run -1 wring_run "$T/hang.ini"

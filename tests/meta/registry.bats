@@ -104,7 +104,7 @@ slots() { size -A "$WRING_BUILD/$1" | awk -v s="wring_$2" '$1 == s { print $2 / 
 	./wring list detectors | grep -q '^new-detector '
 	./wring list scenarios | grep -q '^new-scenario '
 	./wring list suites | grep -q '^@new-suite *new-scenario'
-	./wring list metrics | grep -q '^ops_per_s .*new-scenario'
+	./wring list metrics | grep -q '^    primary of .*new-scenario'
 	./wring show new-load | grep -q '^Parameters'
 	./wring load new-load --help >help
 	head -1 help | grep -q '^Usage: wring load'

@@ -38,6 +38,7 @@ static const char full[] =
 	"[params]\n"
 	"limit = 32M\n"
 	"limit.help = the group's memory.max\n"
+	"limit.long = 1G\n"
 	"twice = ${limit}-${limit}\n"
 	"none =\n"
 	"[sysctl]\n"
@@ -138,10 +139,12 @@ static void test_settings(void **state)
 	assert_string_equal(wring_setting_get(&s->params, "twice"), "32M-32M");
 	assert_string_equal(wring_setting_get(&s->params, "none"), "");
 	assert_null(wring_setting_get(&s->params, "limit.help"));
+	assert_null(wring_setting_get(&s->params, "limit.long"));
+	assert_string_equal(wring_setting_get(&s->param_long, "limit"), "1G");
 	assert_string_equal(wring_setting_get(&s->param_help, "limit"), "the group's memory.max");
 	assert_string_equal(wring_setting_get(&s->sysctls, "vm.swappiness"), "0");
 	assert_string_equal(wring_setting_get(&s->limits, "dying-memcg.residue"), "3");
-	assert_int_equal(s->limits.rows[0].line, 25);
+	assert_int_equal(s->limits.rows[0].line, 26);
 	assert_int_equal(s->n_mounts, 1);
 	assert_string_equal(s->mounts[0].type, "ext4");
 	assert_int_equal(s->mounts[0].size_bytes, 256 << 20);
@@ -168,8 +171,8 @@ static void test_groups_and_loads(void **state)
 	assert_string_equal(l->mem_nodes, "0-1,3");
 	assert_string_equal(l->mem_policy, "interleave");
 	assert_int_equal(l->threads, 256);
-	assert_int_equal(l->line, 35);
-	assert_int_equal(l->workload_line, 36);
+	assert_int_equal(l->line, 36);
+	assert_int_equal(l->workload_line, 37);
 	assert_string_equal(wring_setting_get(&l->params, "kind"), "negative");
 	assert_string_equal(wring_setting_get(&l->params, "args"), "--a\n--b=");
 	wring_scenario_free(s);
@@ -197,10 +200,10 @@ static void test_samples_and_phases(void **state)
 	assert_int_equal(set->verb->id, WRING_STEP_SET);
 	assert_int_equal(set->n_args, 3);
 	assert_string_equal(set->args[2], "8:0  rbps=1 wbps=2");
-	assert_int_equal(set->line, 60);
+	assert_int_equal(set->line, 61);
 	assert_int_equal(s->phases[0].steps[5].n_args, 0);
 	assert_int_equal(s->phases[1].steps[0].verb->id, WRING_STEP_AFTERMATH);
-	assert_int_equal(s->phases[1].steps[0].line, 64);
+	assert_int_equal(s->phases[1].steps[0].line, 65);
 	wring_scenario_free(s);
 }
 
@@ -433,8 +436,11 @@ static const struct bad_text {
 	/* parameters */
 	{ PHASE "[params]\na = 1\nb = ${c}\n", 5, "c", "accepted: a" },
 	{ PHASE "[params]\na = ${a}\n", 4, "a", "no parameter is declared" },
-	{ PHASE "[params]\na.b = 1\n", 4, "a.b", "NAME or NAME.help" },
+	{ PHASE "[params]\na.b = 1\n", 4, "a.b", "NAME, NAME.help or NAME.long" },
 	{ PHASE "[params]\na.help = 1\n", 4, "a", "no parameter is declared" },
+	{ PHASE "[params]\na.long = 1\n", 4, "a", "no parameter is declared" },
+	{ PHASE "[params]\na = 1\nb = 2\nb.long = ${a}\n", 6, "${a}", "without '$'" },
+	{ PHASE "[params]\na = 1\na.long = 1\n  2\n", 6, "2", "one line" },
 	{ PHASE "[params]\na = 1\n  2\n", 5, "2", "one line" },
 	{ PHASE "[scenario]\nclaim = x\n  y ${\n", 5, "${", "${NAME}" },
 	{ PHASE "[scenario]\nclaim = $ 1\n", 4, "$ 1", "$$ for a dollar" },
