@@ -61,7 +61,7 @@ END {
 		printf "<path d=\"M%d %.1fh%d\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", L, y(g), W, L - 6, y(g) + 4, g
 	s = step(t1 - t0)
 	for (g = int(t0 / s) * s; g <= t1; g += s)
-		if (g >= t0) printf "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", x(g), T + H + 16, g
+		if (g >= t0) printf "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", x(g), T + H + 16, g ? g : 0
 	printf "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">seconds</text><text x=\"14\" y=\"%d\" transform=\"rotate(-90 14 %d)\" text-anchor=\"middle\">%s</text>\n", L + W, T + H + 34, T + H / 2, T + H / 2, esc(unit)
 	if (limit != "") printf "<path d=\"M%d %.1fh%d\" stroke=\"#555\" stroke-dasharray=\"5 4\"/>\n", L, y(limit), W
 	split("#1565c0 #c62828", colour, " ")

@@ -95,6 +95,8 @@ void wring_vm_free(struct wring_vm *vm);
  * /dev/kvm is only a first guess: whoever starts a guest falls back when it never says hello. */
 bool wring_qemu_available(char *version, size_t size);
 bool wring_kvm_usable(char *reason, size_t size);
+/* Of this host, measured in 20 ms; 0: it has none. */
+unsigned wring_tsc_khz(void);
 
 /* A sparse memory-backed disk image with a filesystem ("ext4", "xfs") or "swap" on it, made by the mkfs/mkswap of the
  * host without root, labelled "wring". */
