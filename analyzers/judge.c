@@ -218,6 +218,9 @@ int wring_judge_run(struct wring_store *st, const struct wring_run_row *run,
 	struct wring_view v;
 	int r;
 
+	/* what it was judged by is gone; what came of it stays */
+	if (wring_store_is_pruned(st, run->uuid))
+		return 0;
 	r = wring_scenario_parse(run->scenario, run->plan, NULL, 0, &scenario, err);
 	if (!r)
 		r = wring_view_init(&v, st, run, scenario, err);

@@ -17,7 +17,7 @@ void wring_known_free(struct wring_known *k);
 /* Runs the scenario's detectors over one stored run whose recorder has finished, applies `known` (may be NULL),
  * stores metrics and findings and sets the outcome: a run that was ok or fail before becomes fail when a finding fails,
  * else ok; broken and skip stay as they are, except that a finding of kernel-log (the guest panicked) makes it fail.
- * Idempotent. */
+ * Idempotent. A pruned run (wring db prune) stays as it is. */
 int wring_judge_run(struct wring_store *st, const struct wring_run_row *run, struct wring_known *known, struct wring_err *err);
 /* Known entries that matched no finding in the runs judged so far although their scenario ran to its end; lines for people. */
 size_t wring_known_gone(const struct wring_known *k, char *buf, size_t size);

@@ -76,4 +76,7 @@ int wring_chunk_repack(struct wring_store *st, int64_t run, struct wring_err *er
 int wring_db_no_memory(struct wring_store *st, struct wring_err *err);
 int wring_db_bad_blob(struct wring_store *st, int64_t chunk, int r, struct wring_err *err);
 
+/* store.c: finds or makes the key set; inside the caller's transaction. */
+int wring_db_keyset(struct wring_store *st, const struct wring_key *keys, size_t n, int64_t *ret, struct wring_err *err);
+
 void wring_pending_free(struct wring_pending *p);

@@ -330,8 +330,7 @@ static int add_keyset(struct wring_store *st, uint64_t hash, const struct wring_
 }
 
 /* Finds or makes the key set; two with the same hash live at hash and hash + 1. */
-static int intern_keyset(struct wring_store *st, const struct wring_key *keys, size_t n,
-			 int64_t *ret, struct wring_err *err)
+int wring_db_keyset(struct wring_store *st, const struct wring_key *keys, size_t n, int64_t *ret, struct wring_err *err)
 {
 	for (uint64_t hash = hash_keys(keys, n);; hash++) {
 		sqlite3_stmt *stmt = wring_db_query(st, err, "SELECT id FROM keyset WHERE hash = ?",
@@ -408,7 +407,7 @@ int wring_store_keys(struct wring_store *st, int64_t run, int64_t source,
 	old = find_segment(st->pending, run, source);
 	r = wring_db_begin(st, st->doing, err);
 	if (r == 0) {
-		r = intern_keyset(st, keys, n, &g->keyset, err);
+		r = wring_db_keyset(st, keys, n, &g->keyset, err);
 		if (r == 0 && !(old && old->keyset == g->keyset))
 			r = insert_segment(st, g, err);
 		r = wring_db_end(st, r, err);

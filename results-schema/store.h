@@ -9,6 +9,7 @@
  * of the process (not fsynced). Times are ns of the agent's CLOCK_MONOTONIC. Functions return 0 or -errno.
  * Strings handed out by readers belong to the result struct and die with its _done(). */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "harness/base/err.h"
@@ -131,3 +132,20 @@ int wring_store_metrics(struct wring_store *st, int64_t run, struct wring_metric
 int wring_store_findings(struct wring_store *st, int64_t run, struct wring_findings *ret, struct wring_err *err);
 void wring_metrics_done(struct wring_metrics *m);
 void wring_findings_done(struct wring_findings *f);
+
+/* ---- keeping house ---- */
+/* All runs of `from` that `st` does not have (by uuid) are copied with all that belongs to them, one transaction each, so that
+ * whatever ends this leaves whole runs. Runs that both have stay as they are in `st`. */
+struct wring_merged { size_t added, known; };
+int wring_store_merge(struct wring_store *st, struct wring_store *from, struct wring_merged *ret, struct wring_err *err);
+
+/* Drops samples, kernel logs, consoles and the output of programs of runs started before that time (RFC 3339 in UTC). What was
+ * found stays: outcome, metrics, findings, facts, events. Such a run cannot be judged again. */
+struct wring_prune { const char *before; bool keep_failed, dry_run; };
+int wring_store_prune(struct wring_store *st, const struct wring_prune *p, size_t *ret_runs, struct wring_err *err);
+bool wring_store_is_pruned(struct wring_store *st, const char *uuid);
+
+/* Reads all there is. Each problem is one line for tell(); returns 0 also then. */
+struct wring_check { size_t runs, unfinished, pruned, problems; int64_t samples, bytes; };
+int wring_store_check(struct wring_store *st, void (*tell)(void *data, const char *line), void *data, struct wring_check *ret,
+		      struct wring_err *err);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analyzers/report/format.h"
 #include "analyzers/report/report.h"
 #include "analyzers/report/text.h"
 #include "harness/base/util.h"
@@ -195,3 +196,15 @@ int wring_export_json(struct wring_store *st, const struct wring_runs *list, FIL
 	json_decref(doc);
 	return r;
 }
+
+static int write_json(struct wring_store *st, const struct wring_runs *runs, const struct wring_format_options *o, FILE *out,
+		      struct wring_err *err)
+{
+	(void)o;
+	return wring_export_json(st, runs, out, err);
+}
+
+static const struct wring_format json = {
+	.name = "json", .summary = "the export document (results-schema/export.schema.json)", .use = WRING_FOR_EXPORT, .write = write_json,
+};
+WRING_REGISTER_FORMAT(json);

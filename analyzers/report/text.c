@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "harness/base/units.h"
+#include "harness/base/util.h"
 
 enum { DEFAULT_COLUMNS = 100, MIN_COLUMNS = 40 };
 
@@ -110,6 +111,55 @@ const char *wring_text_value(double value, const char *unit, char *buf, size_t s
 	else
 		snprintf(buf, size, "%.4g%s%s", value, *unit ? " " : "", unit);
 	return buf;
+}
+
+const char *wring_text_number(double value, char *buf, size_t size)
+{
+	if (!isfinite(value))
+		value = 0;
+	if (value == floor(value) && fabs(value) < 9007199254740992.0)
+		snprintf(buf, size, "%.0f", value == 0 ? 0 : value); /* no -0 */
+	else
+		snprintf(buf, size, "%.15g", value);
+	return buf;
+}
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("._-/", c));
+}
+
+char *wring_text_word(const char *s)
+{
+	char *ret = strdup(s && *s ? s : "none");
+
+	for (char *p = ret; p && *p; p++)
+		if (!is_word(*p))
+			*p = '_';
+	return ret;
+}
+
+char *wring_text_shell(const char *s)
+{
+	_cleanup_free_ char *clean = wring_text_clean(s, true);
+	char *ret = clean ? malloc(4 * strlen(clean) + 3) : NULL, *p = ret;
+	bool plain = clean && *clean;
+
+	if (!ret)
+		return NULL;
+	for (const char *c = clean; *c; c++)
+		plain = plain && (is_word(*c) || strchr("=:,+@%", *c));
+	if (plain)
+		return strcpy(ret, clean);
+	*p++ = '\'';
+	for (const char *c = clean; *c; c++) {
+		if (*c == '\'')
+			p = stpcpy(p, "'\\''");
+		else
+			*p++ = *c;
+	}
+	strcpy(p, "'");
+	return ret;
 }
 
 size_t wring_text_columns(FILE *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* check and export: commands over stored runs. */
+/* check: judge stored runs again. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 
-enum { O_DB = 256, O_KNOWN, O_JSON, O_FORMAT };
+enum { O_DB = 256, O_KNOWN, O_JSON };
 
 struct args {
-	const char *db, *known, *json, *format, *output;
+	const char *db, *known, *json;
 	char *specs[256];
 	size_t n;
 };
@@ -25,8 +25,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_DB: a->db = arg; return 0;
 	case O_KNOWN: a->known = arg; return 0;
 	case O_JSON: a->json = arg; return 0;
-	case O_FORMAT: a->format = arg; return 0;
-	case 'o': a->output = arg; return 0;
 	case ARGP_KEY_ARG:
 		if (a->n == WRING_ARRAY_SIZE(a->specs))
 			exit(wring_usage_error("'%s': at most %zu runs are accepted", arg, a->n));
@@ -34,41 +32,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static bool has_run(const struct wring_runs *r, int64_t id)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (r->rows[i].id == id)
-			return true;
-	return false;
-}
-
-/* The runs that the arguments name, each once; all when there are none. */
-static int select_runs(struct wring_store *st, const struct args *a, struct wring_runs *ret, struct wring_err *err)
-{
-	*ret = (struct wring_runs){ 0 };
-	if (!a->n)
-		return wring_store_runs(st, NULL, ret, err);
-	for (size_t i = 0; i < a->n; i++) {
-		struct wring_runs some;
-		struct wring_run_row *rows;
-		int r = wring_store_runs(st, a->specs[i], &some, err);
-
-		if (r)
-			return r;
-		rows = realloc(ret->rows, (ret->n + some.n) * sizeof(*rows));
-		if (!rows)
-			return wring_err_set(err, -ENOMEM, "runs");
-		ret->rows = rows;
-		for (size_t k = 0; k < some.n; k++)
-			if (!has_run(ret, some.rows[k].id)) {
-				rows[ret->n++] = some.rows[k];
-				memset(&some.rows[k], 0, sizeof(*rows));
-			}
-		wring_runs_done(&some);
-	}
-	return 0;
 }
 
 static int output(struct wring_store *st, const struct wring_runs *runs, const char *path, struct wring_err *err)
@@ -86,13 +49,13 @@ static int judge_all(struct args *a, struct wring_store *st, struct wring_known 
 	struct wring_runs runs, after;
 	struct wring_exit x = { 0 };
 	char gone[2000];
-	int r = select_runs(st, a, &runs, err);
+	int r = wring_select_runs(st, a->specs, a->n, &runs, err);
 
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_judge_run(st, &runs.rows[i], known, err);
 	wring_runs_done(&runs);
 	if (!r)
-		r = select_runs(st, a, &after, err);
+		r = wring_select_runs(st, a->specs, a->n, &after, err);
 	if (r)
 		return wring_complain(err, r == -ENOENT || r == -EINVAL ? WRING_EXIT_USAGE : WRING_EXIT_BROKEN);
 	for (size_t i = 0; i < after.n && !r; i++)
@@ -137,36 +100,4 @@ static int check(int argc, char **argv)
 	return code;
 }
 
-static int export(int argc, char **argv)
-{
-	static const struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
-		{ "format", O_FORMAT, "json", 0, "json: the export document (results-schema/export.schema.json)", 0 },
-		{ "output", 'o', "FILE", 0, "instead of standard output", 0 },
-		WRING_HELP_OPTION, { 0 } };
-	static const struct argp argp = { options, parse, "[RUN...]", "Stored runs for machines.", NULL, NULL, NULL };
-	struct args a = { .format = "json" };
-	struct wring_store *st = NULL;
-	struct wring_runs runs = { 0 };
-	struct wring_err err = { 0 };
-	int r = wring_args(&argp, "export", argc, argv, &a);
-
-	if (r)
-		return r;
-	if (strcmp(a.format, "json"))
-		return wring_usage_error("--format=%s: json is accepted", a.format);
-	if (a.output)
-		r = wring_can_write("--output", a.output, &err);
-	if (!r)
-		r = wring_store_open(wring_db_path(a.db), WRING_STORE_READ, &st, &err);
-	if (!r)
-		r = select_runs(st, &a, &runs, &err);
-	if (!r)
-		r = output(st, &runs, a.output, &err);
-	wring_runs_done(&runs);
-	wring_store_close(st);
-	return r ? wring_complain(&err, WRING_EXIT_USAGE) : WRING_EXIT_OK;
-}
-
 const struct wring_cmd wring_cmd_check = { "check", "[RUN...]", "judge stored runs again", check };
-const struct wring_cmd wring_cmd_export = { "export", "[RUN...]", "stored runs as the JSON export document", export };

@@ -3,6 +3,7 @@
 #pragma once
 #include <argp.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "harness/api/outcome.h"
 #include "harness/base/err.h"
@@ -12,7 +13,7 @@ struct wring_cmd {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
 };
 extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wring_cmd_show, wring_cmd_export, wring_cmd_doctor,
-	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual;
+	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual, wring_cmd_report, wring_cmd_db;
 
 /* The options of run: load takes them too, and hands them on. */
 extern const struct argp_option wring_run_option_table[];
@@ -26,6 +27,10 @@ int wring_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 int wring_args(const struct argp *argp, const char *name, int argc, char **argv, void *input);
 /* Can this file be written? Asked before anything starts, and nothing is left behind by asking. option: "--json". */
 int wring_can_write(const char *option, const char *path, struct wring_err *err);
+struct wring_store;
+struct wring_runs;
+/* The runs that the arguments name, each once; all when there are none. */
+int wring_select_runs(struct wring_store *st, char *const *specs, size_t n, struct wring_runs *ret, struct wring_err *err);
 /* --db, $WRING_DB, ./wring.db */
 const char *wring_db_path(const char *option);
 /* Lines about the controls of a detector that were run, and when. */

@@ -12,7 +12,8 @@
 #include "harness/cmd/cmd.h"
 
 static const struct wring_cmd *const commands[] = {
-	&wring_cmd_run, &wring_cmd_load, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show, &wring_cmd_export, &wring_cmd_doctor, &wring_cmd_kconfig,
+	&wring_cmd_run, &wring_cmd_load, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show, &wring_cmd_report,
+	&wring_cmd_export, &wring_cmd_db, &wring_cmd_doctor, &wring_cmd_kconfig,
 	&wring_cmd_manual,
 };
 
