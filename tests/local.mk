@@ -89,7 +89,8 @@ TESTS += $(unit_tests)
 endif
 
 # ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
-fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output
+fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output \
+	tests/fuzz/fuzz_report
 fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)
@@ -103,6 +104,9 @@ tests_fuzz_fuzz_samplers_LDADD = $(base_libs)
 tests_fuzz_fuzz_output_SOURCES = tests/fuzz/fuzz_output.c $(fuzz_sources) $(harness_base_sources) analyzers/output.h analyzers/figures.c \
 	analyzers/stress-ng.c analyzers/fio.c
 tests_fuzz_fuzz_output_LDADD = $(YAML_LIBS) $(JANSSON_LIBS) $(base_libs)
+tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c $(fuzz_sources) $(judge_sources)
+nodist_tests_fuzz_fuzz_report_SOURCES = $(store_built)
+tests_fuzz_fuzz_report_LDADD = $(judge_libs)
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 
@@ -116,7 +120,8 @@ check_PROGRAMS += tests/e2e/loadrun
 tests_e2e_loadrun_SOURCES = tests/e2e/loadrun.c harness/api/loadproto.h $(harness_base_sources)
 tests_e2e_loadrun_LDADD = $(base_libs)
 check-bats: $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) tests/e2e/mkdb
-	WRING_BUILD='$(abs_top_builddir)' bats $(srcdir)/tests/meta $(srcdir)/tests/e2e/contract.bats $(srcdir)/tests/e2e/badinput.bats
+	WRING_BUILD='$(abs_top_builddir)' bats $(srcdir)/tests/meta $(srcdir)/tests/e2e/contract.bats $(srcdir)/tests/e2e/badinput.bats \
+		$(srcdir)/tests/e2e/export.bats
 # Everything, kernel 6.1 and the slow ones too; ./runtests keeps a build folder of its own.
 check-long:
 	cd $(srcdir) && ./runtests --long

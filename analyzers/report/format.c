@@ -115,6 +115,14 @@ size_t wring_case_finding_nth(const struct wring_case *c, size_t i)
 	return nth;
 }
 
+bool wring_case_is_unexplained(const struct wring_case *c)
+{
+	for (size_t i = 0; i < c->f.n; i++)
+		if (wring_finding_result(&c->f.rows[i]) == WRING_RESULT_FAIL)
+			return false;
+	return wring_run_result(c->run) == WRING_RESULT_FAIL || wring_run_result(c->run) == WRING_RESULT_ERROR;
+}
+
 int wring_case_each(struct wring_store *st, const struct wring_runs *runs, FILE *out,
 		    int (*one)(const struct wring_case *c, size_t i, FILE *out, void *data), void *data, struct wring_err *err)
 {

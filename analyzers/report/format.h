@@ -47,6 +47,8 @@ int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_
 void wring_case_done(struct wring_case *c);
 /* 1 for the first finding of this detector and class in the run, 2 for the next. */
 size_t wring_case_finding_nth(const struct wring_case *c, size_t i);
+/* Is it broken, or failed although no finding says so? Then formats that look at findings only need a case for the outcome. */
+bool wring_case_is_unexplained(const struct wring_case *c);
 /* Calls `one` for each run with its case, until it returns other than 0. */
 int wring_case_each(struct wring_store *st, const struct wring_runs *runs, FILE *out,
 		    int (*one)(const struct wring_case *c, size_t i, FILE *out, void *data), void *data, struct wring_err *err);

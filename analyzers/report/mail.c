@@ -9,26 +9,11 @@
 
 enum { COLUMNS = 72 };
 
-/* One '?' for each character that is not ASCII. */
-static char *ascii(const char *s)
-{
-	char *ret = wring_text_clean(s, true), *to = ret;
-
-	for (const char *p = ret; p && *p; p++)
-		if (!((unsigned char)*p & 0x80))
-			*to++ = *p;
-		else if (((unsigned char)*p & 0xc0) == 0xc0)
-			*to++ = '?';
-	if (to)
-		*to = '\0';
-	return ret;
-}
-
 /* Lines of at most 72 columns, also of words that are longer. A line that begins with "From " or a lone dot means something to
  * a mail program; all of ours are indented. */
 static void wrapped(const char *s, size_t indent, FILE *out)
 {
-	_cleanup_free_ char *text = ascii(s);
+	_cleanup_free_ char *text = wring_text_ascii(s);
 	size_t width = COLUMNS - indent;
 
 	for (char *p = text; p && *(p += strspn(p, " "));) {
@@ -115,7 +100,7 @@ static void metrics(const struct wring_case *c, FILE *out)
 
 	for (size_t i = 0; i < c->m.n; i++) {
 		const struct wring_metric_row *m = &c->m.rows[i];
-		_cleanup_free_ char *name = ascii(m->name), *unit = ascii(m->unit);
+		_cleanup_free_ char *name = wring_text_ascii(m->name), *unit = wring_text_ascii(m->unit);
 		char value[48];
 
 		if (!name || !unit || (strcmp(m->tier, "primary") && c->m.n > 12))
@@ -130,8 +115,8 @@ static void metrics(const struct wring_case *c, FILE *out)
 /* A line of a shell: it may be longer than 72 columns, for what is broken cannot be pasted. Each option on a line of its own. */
 static int reproduce(const struct wring_run_row *r, FILE *out)
 {
-	_cleanup_free_ char *scenario = wring_text_shell(r->scenario), *append = wring_text_shell(r->append), *id = ascii(r->uuid);
-	_cleanup_free_ char *vm = strdup(r->vm);
+	_cleanup_free_ char *name = wring_text_ascii(r->scenario), *line = wring_text_ascii(r->append), *id = wring_text_ascii(r->uuid), *vm = wring_text_ascii(r->vm);
+	_cleanup_free_ char *scenario = name ? wring_text_shell(name) : NULL, *append = line ? wring_text_shell(line) : NULL;
 	char *save = NULL;
 
 	if (!scenario || !append || !id || !vm)

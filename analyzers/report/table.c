@@ -32,7 +32,8 @@ int wring_table_row(struct libscols_table *t, const char *const *cells, size_t n
 	struct libscols_line *line = scols_table_new_line(t, NULL);
 
 	for (size_t i = 0; line && i < n; i++) {
-		_cleanup_free_ char *clean = wring_text_clean(cells[i], true);
+		/* without a locale that has them libsmartcols would print "\xef", and wrap within it */
+		_cleanup_free_ char *clean = MB_CUR_MAX > 1 ? wring_text_clean(cells[i], true) : wring_text_ascii(cells[i]);
 
 		if (!clean || scols_line_set_data(line, i, clean))
 			return -ENOMEM;

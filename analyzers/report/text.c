@@ -110,6 +110,9 @@ const char *wring_text_value(double value, const char *unit, char *buf, size_t s
 		snprintf(buf, size, "%.0f%s%s", value, *unit ? " " : "", unit);
 	else
 		snprintf(buf, size, "%.4g%s%s", value, *unit ? " " : "", unit);
+	if (strlen(buf) + 1 == size) /* a long unit may have been cut within a character */
+		for (char *end = buf + size - 1; end > buf && end[-1] & 0x80; end--)
+			end[-1] = '\0';
 	return buf;
 }
 
@@ -136,6 +139,20 @@ char *wring_text_word(const char *s)
 	for (char *p = ret; p && *p; p++)
 		if (!is_word(*p))
 			*p = '_';
+	return ret;
+}
+
+char *wring_text_ascii(const char *s)
+{
+	char *ret = wring_text_clean(s, true), *to = ret;
+
+	for (const char *p = ret; p && *p; p++)
+		if (!((unsigned char)*p & 0x80))
+			*to++ = *p;
+		else if (((unsigned char)*p & 0xc0) == 0xc0)
+			*to++ = '?';
+	if (to)
+		*to = '\0';
 	return ret;
 }
 

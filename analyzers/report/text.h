@@ -16,6 +16,8 @@ const char *wring_text_value(double value, const char *unit, char *buf, size_t s
 const char *wring_text_number(double value, char *buf, size_t size);
 /* One word of ASCII letters, digits, '.', '-', '_' and '/': all else becomes '_', nothing "none". On the heap; NULL: no memory. */
 char *wring_text_word(const char *s);
+/* ASCII without control characters, a '?' for each other character. On the heap; NULL: no memory. */
+char *wring_text_ascii(const char *s);
 /* A word of a POSIX shell, quoted where it has to be; control characters become blanks. On the heap; NULL: no memory. */
 char *wring_text_shell(const char *s);
 /* Columns of the terminal behind `out`; 100 when it is none. */
