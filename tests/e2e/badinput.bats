@@ -139,7 +139,7 @@ broken() {
 @test "options: unknown, abbreviated, without value, with a value too many" {
 	local c
 
-	for c in run check export list show; do
+	for c in run check export report db list show; do
 		wrong "'--bogus'" "wring $c --help" -- $c --bogus
 		wrong "--db" "--db=FILE" -- $c --db
 		wrong "'-z'" -- $c -z
@@ -382,6 +382,9 @@ refused() {
 	wrong "$db" "$@" -- run --where=vm --db="$db" slab-at-max
 	wrong "$db" "$@" -- check --db="$db"
 	wrong "$db" "$@" -- export --db="$db"
+	wrong "$db" "$@" -- report --db="$db"
+	wrong "$db" "$@" -- db check --db="$db"
+	wrong "$db" "$@" -- db merge "$db" --db=into.db
 	wrong "$db" "$@" -- list runs --db="$db"
 	wrong "$db" "$@" -- show 1 --db="$db"
 }

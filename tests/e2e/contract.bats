@@ -53,7 +53,9 @@ stub_qemu() {
 		[load]="accel append cpus db dry-run duration fs groups guest-nodes help high json kernel known label list low max mem-nodes
 			mem-policy memory min nodes oom-ok procs quiet reps seed swap-max sysctl threads timeout verbose where"
 		[check]="db help json known"
-		[export]="db format help output"
+		[export]="build db format help origin output"
+		[report]="db format help output"
+		[db]="days db dry-run help keep-failed"
 		[list]="db help"
 		[show]="db help"
 	)
