@@ -19,3 +19,11 @@ CLEANFILES += $(man_pages)
 $(man_pages): $(man_sources) docs/man/page.sh docs/scenario-format.md docs/export.md wring$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) docs/man && $(srcdir)/docs/man/page.sh ./wring$(EXEEXT) $(srcdir)/$@.scd >$@-scd && \
 	$(SCDOC) <$@-scd >$@-t && rm $@-scd && mv $@-t $@
+
+# Bash completion, out of the commands' own help.
+EXTRA_DIST += docs/completion.sh
+completiondir = $(datadir)/bash-completion/completions
+nodist_completion_DATA = docs/completion/wring
+CLEANFILES += docs/completion/wring
+docs/completion/wring: docs/completion.sh wring$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) docs/completion && $(srcdir)/docs/completion.sh ./wring$(EXEEXT) >$@-t && mv $@-t $@

@@ -308,3 +308,36 @@ print(len(list(x)), x.failures, x.errors)')" = "13 4 2" ]
 	run -4 wring db check --db=x.db
 	[[ $output == *"chunk 1 cannot be unpacked"*"damaged"* ]]
 }
+
+# ---- completion ----
+
+# complete_line WORD...: what the last word may become. As readline splits: '=' is a word.
+complete_line() {
+	bash -c '
+		source "$1"
+		shift
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_wring
+		printf "%s\n" "${COMPREPLY[@]}"' - "$T/completion" "$@"
+}
+
+@test "completion: commands, options and values are those of the commands" {
+	"$top/docs/completion.sh" "$WRING_BUILD/wring" >completion
+	! command -v shellcheck >/dev/null || shellcheck -s bash -S warning completion
+	w=$WRING_BUILD/wring
+	diff <(complete_line "$w" "" | grep -v '^--' | sort) <(wring --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' | grep -vx wring | sort)
+	[ "$(complete_line "$w" rep)" = report ]
+	complete_line "$w" export --format = | grep -qx junit
+	[ "$(complete_line "$w" export --format = ju)" = junit ]
+	[ "$(complete_line "$w" run --where = h)" = host ]
+	complete_line "$w" run --ker | grep -qx -- --kernel=
+	complete_line "$w" run slab | grep -qx slab-at-max
+	complete_line "$w" run @sm | grep -qx @smoke
+	complete_line "$w" load den | grep -qx dentry
+	complete_line "$w" list work | grep -qx workloads
+	complete_line "$w" db mer | grep -qx merge
+	for c in $(wring --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' | grep -vx wring); do
+		diff <(complete_line "$w" "$c" -- | sed 's/=$//; /^$/d' | sort) \
+			<(wring "$c" --help | grep -oE '^ +(-.,? )?\s*--[a-z-]+' | grep -oE '\-\-[a-z-]+' | sort -u) || { echo "$c"; return 1; }
+	done
+}
