@@ -59,6 +59,21 @@ int wring_db_end(struct wring_store *st, int r, struct wring_err *err);
 
 /* Heap copy of a column; NULL and -ENOMEM are told apart by *r. */
 char *wring_db_text(sqlite3_stmt *stmt, int col, int *r);
+/* NaN for NULL. */
+double wring_db_number(sqlite3_stmt *stmt, int col);
+/* All rows of a statement into a list, which the caller frees also after a failure. fill: a zeroed row from the statement; 0 or
+ * -ENOMEM. */
+typedef int (*wring_fill_fn)(sqlite3_stmt *stmt, void *row);
+int wring_db_collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size_t *n, size_t size, wring_fill_fn fill,
+		     struct wring_err *err);
+/* `list` is a struct with `rows` and `n`. */
+#define WRING_COLLECT(st, stmt, list, fill, err) \
+	({ \
+		void *_rows = (list)->rows; \
+		int _r = wring_db_collect(st, stmt, &_rows, &(list)->n, sizeof(*(list)->rows), fill, err); \
+		(list)->rows = _rows; \
+		_r; \
+	})
 /* Points into the row. */
 struct wring_packed wring_db_blob(sqlite3_stmt *stmt, int enc_col, int blob_col);
 

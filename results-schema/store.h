@@ -149,3 +149,40 @@ bool wring_store_is_pruned(struct wring_store *st, const char *uuid);
 struct wring_check { size_t runs, unfinished, pruned, problems; int64_t samples, bytes; };
 int wring_store_check(struct wring_store *st, void (*tell)(void *data, const char *line), void *data, struct wring_check *ret,
 		      struct wring_err *err);
+
+/* ---- comparisons ---- store_compare.c */
+struct wring_comparison {
+	int64_t id, seed, slots;
+	char *uuid, *started, *argv, *fingerprint, *name_a, *name_b, *about_a, *about_b, *place /* "host" "kvm" "tcg" */;
+	bool deterministic, aa, looks, done;
+};
+struct wring_comparisons { struct wring_comparison *rows; size_t n; };
+/* id, uuid and started of c are not looked at; *ret is the new row's id. */
+int wring_store_begin_comparison(struct wring_store *st, const struct wring_comparison *c, int64_t *ret, struct wring_err *err);
+/* spec: NULL = all; "last"; a numeric id; a uuid or 6 or more of its first characters. Oldest first. -ENOENT when nothing matches
+ * a spec. */
+int wring_store_comparisons(struct wring_store *st, const char *spec, struct wring_comparisons *ret, struct wring_err *err);
+void wring_comparisons_done(struct wring_comparisons *c);
+/* The comparison, not its runs. */
+int wring_store_drop_comparison(struct wring_store *st, int64_t comparison, struct wring_err *err);
+int wring_store_set_slots(struct wring_store *st, int64_t comparison, int64_t slots, struct wring_err *err);
+
+/* The runs of one boot, all at once. */
+struct wring_slot { int64_t slot, block, run; bool b; };
+struct wring_slots { struct wring_slot *rows; size_t n; };
+int wring_store_add_slot(struct wring_store *st, int64_t comparison, int64_t slot, int64_t block, bool b, const int64_t *runs, size_t n,
+			 struct wring_err *err);
+/* In order of slots and runs. */
+int wring_store_slots(struct wring_store *st, int64_t comparison, struct wring_slots *ret, struct wring_err *err);
+void wring_cmp_slots_done(struct wring_slots *s);
+
+struct wring_compared_row { const char *scenario, *metric, *tier, *verdict; double effect_pct, p_adj; };
+/* Replaces the judgement; done: no run is missing. */
+int wring_store_judge_comparison(struct wring_store *st, int64_t comparison, bool done, const struct wring_compared_row *rows, size_t n,
+				 struct wring_err *err);
+/* What comparisons of an arm with itself said of a metric, in this place and mode. `except` is not counted. On the heap. */
+struct wring_aa_past { char *verdict; double effect_pct; };
+struct wring_aa_pasts { struct wring_aa_past *rows; size_t n; };
+int wring_store_aa(struct wring_store *st, const char *scenario, const char *metric, const char *place, bool deterministic, int64_t except,
+		   struct wring_aa_pasts *ret, struct wring_err *err);
+void wring_aa_pasts_done(struct wring_aa_pasts *p);

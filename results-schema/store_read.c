@@ -27,12 +27,8 @@ static void *grow(void **rows, size_t *n, size_t size)
 	return memset(p, 0, size);
 }
 
-/* Fills a row from the statement; returns 0 or -ENOMEM. */
-typedef int (*fill_fn)(sqlite3_stmt *stmt, void *row);
-
-/* All rows of a statement into a list, which the caller frees also after a failure. */
-static int collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size_t *n, size_t size,
-		   fill_fn fill, struct wring_err *err)
+int wring_db_collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size_t *n, size_t size, wring_fill_fn fill,
+		     struct wring_err *err)
 {
 	int r;
 
@@ -47,16 +43,7 @@ static int collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, size
 	return r;
 }
 
-/* `list` is a struct with `rows` and `n`. */
-#define COLLECT(st, stmt, list, fill, err) \
-	({ \
-		void *_rows = (list)->rows; \
-		int _r = collect(st, stmt, &_rows, &(list)->n, sizeof(*(list)->rows), fill, err); \
-		(list)->rows = _rows; \
-		_r; \
-	})
-
-static double column_number(sqlite3_stmt *stmt, int col)
+double wring_db_number(sqlite3_stmt *stmt, int col)
 {
 	return sqlite3_column_type(stmt, col) == SQLITE_NULL ? NAN :
 							       sqlite3_column_double(stmt, col);
@@ -100,12 +87,12 @@ static int runs_by_name(struct wring_store *st, const char *spec, struct wring_r
 	int r = 0;
 
 	if (is_number(spec))
-		r = COLLECT(st,
+		r = WRING_COLLECT(st,
 			    wring_db_query(st, err, RUNS "WHERE r.id = ?", "i",
 					   (int64_t)strtoll(spec, NULL, 10)),
 			    ret, fill_run, err);
 	if (r == 0 && !ret->n && strlen(spec) >= 6)
-		r = COLLECT(st,
+		r = WRING_COLLECT(st,
 			    wring_db_query(st, err,
 					   RUNS "WHERE lower(substr(r.uuid, 1, length(?1))) = "
 						"lower(?1) ORDER BY r.id",
@@ -116,7 +103,7 @@ static int runs_by_name(struct wring_store *st, const char *spec, struct wring_r
 				     "%s: %zu runs begin with '%s': give more of the id", st->path,
 				     ret->n, spec);
 	if (r == 0 && !ret->n)
-		r = COLLECT(st,
+		r = WRING_COLLECT(st,
 			    wring_db_query(st, err,
 					   RUNS "WHERE r.label = ?1 OR f.value = ?1 ORDER BY r.id",
 					   "s", spec),
@@ -138,10 +125,10 @@ int wring_store_runs(struct wring_store *st, const char *spec, struct wring_runs
 	*ret = (struct wring_runs) { 0 };
 	st->doing = "reading runs";
 	if (!spec || !*spec) {
-		r = COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id", ""), ret, fill_run,
+		r = WRING_COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id", ""), ret, fill_run,
 			    err);
 	} else if (!strcmp(spec, "last")) {
-		r = COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id DESC LIMIT 1", ""), ret,
+		r = WRING_COLLECT(st, wring_db_query(st, err, RUNS "ORDER BY r.id DESC LIMIT 1", ""), ret,
 			    fill_run, err);
 		if (r == 0 && !ret->n)
 			r = wring_err_set(err, -ENOENT, "%s has no runs yet", st->path);
@@ -233,7 +220,7 @@ int wring_store_facts(struct wring_store *st, int64_t boot, struct wring_pairs *
 
 	*ret = (struct wring_pairs) { 0 };
 	st->doing = "reading facts";
-	r = COLLECT(st,
+	r = WRING_COLLECT(st,
 		    wring_db_query(st, err,
 				   "SELECT key, value, document FROM fact WHERE boot = ? ORDER BY key", "i",
 				   boot),
@@ -295,7 +282,7 @@ int wring_store_events(struct wring_store *st, int64_t run, const char *kind, co
 
 	*ret = (struct wring_events) { 0 };
 	st->doing = "reading events";
-	r = COLLECT(st,
+	r = WRING_COLLECT(st,
 		    wring_db_query(st, err,
 				   "SELECT t_ns, kind, subject, text FROM event WHERE run = ?1 AND "
 				   "(?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR subject = ?3) "
@@ -336,7 +323,7 @@ int wring_store_get_log(struct wring_store *st, int64_t run, struct wring_log *r
 
 	*ret = (struct wring_log) { 0 };
 	st->doing = "reading the kernel log";
-	r = COLLECT(
+	r = WRING_COLLECT(
 		st,
 		wring_db_query(st, err,
 			       "SELECT t_ns, level, text FROM log WHERE run = ? ORDER BY t_ns, id",
@@ -375,7 +362,7 @@ int wring_store_sources(struct wring_store *st, int64_t run, struct wring_source
 
 	*ret = (struct wring_sources) { 0 };
 	st->doing = "reading sources";
-	r = COLLECT(st,
+	r = WRING_COLLECT(st,
 		    wring_db_query(st, err,
 				   "SELECT number, sampler, subject, path FROM source WHERE run = "
 				   "? ORDER BY number",
@@ -645,7 +632,7 @@ static int fill_metric(sqlite3_stmt *stmt, void *row)
 
 	m->name = wring_db_text(stmt, 0, &r);
 	m->unit = wring_db_text(stmt, 1, &r);
-	m->value = column_number(stmt, 2);
+	m->value = wring_db_number(stmt, 2);
 	m->better = wring_db_text(stmt, 3, &r);
 	m->tier = wring_db_text(stmt, 4, &r);
 	return r;
@@ -658,7 +645,7 @@ int wring_store_metrics(struct wring_store *st, int64_t run, struct wring_metric
 
 	*ret = (struct wring_metrics) { 0 };
 	st->doing = "reading metrics";
-	r = COLLECT(st,
+	r = WRING_COLLECT(st,
 		    wring_db_query(st, err,
 				   "SELECT name, unit, value, better, tier FROM metric WHERE run = "
 				   "? ORDER BY seq",
@@ -689,8 +676,8 @@ static int fill_finding(sqlite3_stmt *stmt, void *row)
 	f->detector = wring_db_text(stmt, 0, &r);
 	f->class = wring_db_text(stmt, 1, &r);
 	f->verdict = wring_db_text(stmt, 2, &r);
-	f->value = column_number(stmt, 3);
-	f->limit = column_number(stmt, 4);
+	f->value = wring_db_number(stmt, 3);
+	f->limit = wring_db_number(stmt, 4);
 	f->unit = wring_db_text(stmt, 5, &r);
 	f->evidence = wring_db_text(stmt, 6, &r);
 	f->link = wring_db_text(stmt, 7, &r);
@@ -704,7 +691,7 @@ int wring_store_findings(struct wring_store *st, int64_t run, struct wring_findi
 
 	*ret = (struct wring_findings) { 0 };
 	st->doing = "reading findings";
-	r = COLLECT(
+	r = WRING_COLLECT(
 		st,
 		wring_db_query(
 			st, err,

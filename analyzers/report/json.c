@@ -175,8 +175,102 @@ static json_t *run(struct wring_store *st, const struct wring_run_row *r, struct
 	return NULL;
 }
 
-int wring_export_json(struct wring_store *st, const struct wring_runs *list, FILE *out,
-		      struct wring_err *err)
+/* ---- comparisons ---- */
+
+/* What has no number, or an infinite one, is null here. */
+static json_t *number_or_null(double v)
+{
+	return isfinite(v) ? number(v) : json_null();
+}
+
+static json_t *figures(const struct wring_versus_scenario *s, const struct wring_versus_metric *m, bool b)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; a && i < s->n_usable; i++)
+		if (s->runs[i].b == b && json_array_append_new(a, number_or_null(s->runs[i].died ? NAN : m->in.v[i]))) {
+			json_decref(a);
+			a = NULL;
+		}
+	return a;
+}
+
+static json_t *compared(const struct wring_versus_scenario *s, const struct wring_versus_metric *m)
+{
+	json_t *o = json_object(), *ci = json_array();
+	bool ok = ci && !json_array_append_new(ci, number_or_null(m->r.ci_lo)) && !json_array_append_new(ci, number_or_null(m->r.ci_hi)) &&
+		  set(o, "name", text(m->in.name)) && set(o, "unit", text(m->in.unit)) && set(o, "tier", text(m->in.tier)) &&
+		  set(o, "a", figures(s, m, false)) && set(o, "b", figures(s, m, true)) &&
+		  set(o, "effect_pct", number_or_null(m->r.effect_pct)) && set(o, "ci_pct", json_incref(ci)) &&
+		  set(o, "p", number_or_null(m->r.p)) && set(o, "p_adj", number_or_null(m->r.p_adj)) &&
+		  set(o, "mde_pct", number_or_null(m->r.mde_pct)) && set(o, "verdict", text(wring_cmp_name(m->r.verdict))) &&
+		  set(o, "reason", text(m->r.reason));
+
+	json_decref(ci);
+	if (ok)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static bool add_comparison(json_t *list, const struct wring_versus *v, const struct wring_versus_scenario *s)
+{
+	json_t *o = json_object(), *m = json_array();
+	bool ok = o && m;
+
+	/* A metric for information is not compared: its values are with the runs. */
+	for (size_t i = 0; i < s->n_metrics && ok; i++)
+		ok = !strcmp(s->metrics[i].in.tier, "info") || !json_array_append_new(m, compared(s, &s->metrics[i]));
+	ok = ok && set(o, "scenario", text(s->name)) && set(o, "a", text(v->name_a)) && set(o, "b", text(v->name_b)) &&
+	     set(o, "blocks", json_integer(v->interleaved ? (json_int_t)s->total.blocks : 0)) && set(o, "seed", json_integer((json_int_t)v->seed)) &&
+	     set(o, "interleaved", json_boolean(v->interleaved)) && set(o, "deterministic", json_boolean(v->deterministic)) &&
+	     set(o, "aa", json_boolean(v->aa)) && set(o, "metrics", json_incref(m)) && set(o, "verdict", text(wring_cmp_name(s->verdict)));
+	json_decref(m);
+	if (ok)
+		return !json_array_append_new(list, o);
+	json_decref(o);
+	return false;
+}
+
+static bool has_any(const struct wring_slots *s, const struct wring_runs *runs)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < runs->n; k++)
+			if (runs->rows[k].id == s->rows[i].run)
+				return true;
+	return false;
+}
+
+static json_t *comparisons(struct wring_store *st, const struct wring_runs *runs, const struct wring_versus *given, struct wring_err *err, int *error)
+{
+	struct wring_comparisons all = { 0 };
+	json_t *list = json_array();
+	bool ok = list;
+
+	for (size_t i = 0; given && ok && i < given->n; i++)
+		ok = add_comparison(list, given, &given->rows[i]);
+	if (!given)
+		*error = wring_store_comparisons(st, NULL, &all, err);
+	for (size_t i = 0; i < all.n && ok && !*error; i++) {
+		struct wring_slots slots = { 0 };
+		struct wring_versus v = { 0 };
+
+		*error = wring_store_slots(st, all.rows[i].id, &slots, err);
+		if (!*error && has_any(&slots, runs))
+			*error = wring_versus_load(st, &all.rows[i], &v, err);
+		for (size_t k = 0; k < v.n && ok && !*error; k++)
+			ok = add_comparison(list, &v, &v.rows[k]);
+		wring_versus_done(&v);
+		wring_cmp_slots_done(&slots);
+	}
+	wring_comparisons_done(&all);
+	if (ok && !*error)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+int wring_export_json(struct wring_store *st, const struct wring_runs *list, const struct wring_versus *v, FILE *out, struct wring_err *err)
 {
 	json_t *doc = json_object(), *runs = json_array();
 	bool ok = set(doc, "schema", json_integer(1)) && set(doc, "wring", json_string(version));
@@ -185,7 +279,7 @@ int wring_export_json(struct wring_store *st, const struct wring_runs *list, FIL
 	for (size_t i = 0; ok && i < list->n; i++)
 		ok = !json_array_append_new(runs, run(st, &list->rows[i], err, &r));
 	if (ok)
-		ok = set(doc, "runs", json_incref(runs)) && set(doc, "comparisons", json_array());
+		ok = set(doc, "runs", json_incref(runs)) && set(doc, "comparisons", comparisons(st, list, v, err, &r));
 	if (!ok && !r)
 		r = wring_err_set(err, -ENOMEM, "export: out of memory");
 	/* 15 digits: 0.1 stays 0.1 */
@@ -201,7 +295,7 @@ static int write_json(struct wring_store *st, const struct wring_runs *runs, con
 		      struct wring_err *err)
 {
 	(void)o;
-	return wring_export_json(st, runs, out, err);
+	return wring_export_json(st, runs, NULL, out, err);
 }
 
 static const struct wring_format json = {

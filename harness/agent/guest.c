@@ -13,6 +13,7 @@
 
 #include "harness/agent/agent.h"
 #include "harness/base/util.h"
+#include "harness/vm/vm.h"
 
 static int mount_at(const char *type, const char *dir, struct wring_err *err)
 {
@@ -22,14 +23,16 @@ static int mount_at(const char *type, const char *dir, struct wring_err *err)
 	return 0;
 }
 
-static int load_module(struct kmod_ctx *ctx, const char *file, struct wring_err *err)
+/* line: "FILE" or "FILE OPTIONS" */
+static int load_module(struct kmod_ctx *ctx, char *line, struct wring_err *err)
 {
+	char *file = strsep(&line, " ");
 	_cleanup_free_ char *path = wring_strf("/modules/%s", file);
 	struct kmod_module *m = NULL;
 	int r = path ? kmod_module_new_from_path(ctx, path, &m) : -ENOMEM;
 
 	if (!r)
-		r = kmod_module_insert_module(m, 0, NULL);
+		r = kmod_module_insert_module(m, 0, line);
 	if (m)
 		kmod_module_unref(m);
 	return r && r != -EEXIST ? wring_err_set(err, r, "module %s: %s", file, strerror(-r)) : 0;
@@ -50,6 +53,52 @@ static int load_modules(struct wring_err *err)
 	for (char *f = strtok_r(order, "\n", &save); f && !r; f = strtok_r(NULL, "\n", &save))
 		r = load_module(ctx, f, err);
 	kmod_unref(ctx);
+	return r;
+}
+
+/* ---- disks in memory ---- */
+
+static int copy_image(FILE *from, int to)
+{
+	char piece[WRING_DISK_PIECE];
+	uint64_t n;
+
+	while (fread(&n, sizeof(n), 1, from) == 1) {
+		if (fread(piece, sizeof(piece), 1, from) != 1)
+			return -EIO;
+		if (pwrite(to, piece, sizeof(piece), (off_t)(n * sizeof(piece))) != (ssize_t)sizeof(piece))
+			return -errno;
+	}
+	return fsync(to) ? -errno : 0;
+}
+
+/* The image goes onto /dev/ramN, and its pages are given back; /run/disks/SERIAL leads to the device. */
+static int make_ram_disk(const char *serial, unsigned nr, struct wring_err *err)
+{
+	_cleanup_free_ char *image = wring_strf("/disks/%s", serial), *dev = wring_strf("/dev/ram%u", nr), *link = wring_strf("/run/disks/%s", serial);
+	_cleanup_fclose_ FILE *from = image ? fopen(image, "re") : NULL;
+	_cleanup_close_ int to = dev ? open(dev, O_WRONLY | O_CLOEXEC) : -1;
+	int r = from && to >= 0 ? copy_image(from, to) : -errno;
+
+	if (!r && (!link || symlink(dev, link)))
+		r = -errno;
+	if (image)
+		unlink(image);
+	return r ? wring_err_set(err, r, "disk %s in memory (%s): %s", serial, dev, strerror(-r)) : 0;
+}
+
+static int make_ram_disks(struct wring_err *err)
+{
+	_cleanup_free_ char *order = NULL;
+	char *save = NULL;
+	unsigned nr = 0;
+	int r = 0;
+
+	if (wring_read_file(AT_FDCWD, "/disks/order", &order, NULL))
+		return 0;
+	mkdir("/run/disks", 0755);
+	for (char *s = strtok_r(order, "\n", &save); s && !r; s = strtok_r(NULL, "\n", &save))
+		r = make_ram_disk(s, nr++, err);
 	return r;
 }
 
@@ -103,6 +152,8 @@ int wring_guest_setup(int *ret_record_fd, struct wring_err *err)
 	/* A task stuck in the kernel is what we look for: hear of it soon. */
 	wring_write_file(AT_FDCWD, "/proc/sys/kernel/hung_task_timeout_secs", "20");
 	r = load_modules(err);
+	if (!r)
+		r = make_ram_disks(err);
 	if (r)
 		return r;
 	r = wait_port(err);

@@ -37,7 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int output(struct wring_store *st, const struct wring_runs *runs, const char *path, struct wring_err *err)
 {
 	FILE *f = path ? fopen(path, "we") : stdout;
-	int r = f ? wring_export_json(st, runs, f, err) : wring_err_set(err, -errno, "%s: %s", path, strerror(errno));
+	int r = f ? wring_export_json(st, runs, NULL, f, err) : wring_err_set(err, -errno, "%s: %s", path, strerror(errno));
 
 	if (f && path && fclose(f) && !r)
 		r = wring_err_set(err, -errno, "%s: %s", path, strerror(errno));

@@ -5,18 +5,41 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "analyzers/comparison.h"
 #include "harness/api/outcome.h"
 #include "harness/base/err.h"
+#include "harness/run/run.h"
 
 struct wring_cmd {
 	const char *name, *args, *summary; /* no summary: not listed */
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
 };
 extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wring_cmd_show, wring_cmd_export, wring_cmd_doctor,
-	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual, wring_cmd_report, wring_cmd_db;
+	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual, wring_cmd_report, wring_cmd_db, wring_cmd_ab, wring_cmd_compare;
 
-/* The options of run: load takes them too, and hands them on. */
+/* The options of run: load takes them too, and hands them on; ab reads them for each arm. */
 extern const struct argp_option wring_run_option_table[];
+struct wring_run_args {
+	struct wring_run_options o; /* cpus 0: not said */
+	const char *db, *known, *json;
+	char *targets[64], *sets[64], *sysctls[64], append[2048];
+	size_t n_targets, n_sets, n_sysctls;
+	uint64_t reps; /* 0: as often as the budget allows */
+	int64_t timeout_ns, budget_ns;
+	bool dry, is_long;
+	struct wring_err err;
+};
+void wring_run_args_init(struct wring_run_args *a);
+/* ARGP_ERR_UNKNOWN, or 0 with the error, if any, in a->err. */
+int wring_run_option(struct wring_run_args *a, int key, char *arg);
+/* The scenarios, and where they run. */
+int wring_run_prepare(struct wring_run_args *a, struct wring_place *p, struct wring_scenarios *s);
+void wring_catch_signals(void);
+/* The rows of these runs as they are now. */
+int wring_run_collect(struct wring_store *st, const int64_t *ids, size_t n, struct wring_runs *ret, struct wring_err *err);
+/* The export document of a comparison and its runs. */
+int wring_versus_json(struct wring_store *st, const struct wring_versus *v, const char *path, struct wring_err *err);
+int wring_write_json(struct wring_store *st, const struct wring_runs *runs, const struct wring_versus *v, const char *path, struct wring_err *err);
 
 /* Prints "wring: MESSAGE" and returns the code. */
 int wring_complain(const struct wring_err *err, int code);

@@ -13,8 +13,8 @@
 #include "harness/cmd/cmd.h"
 
 static const struct wring_cmd *const commands[] = {
-	&wring_cmd_run, &wring_cmd_load, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show, &wring_cmd_report,
-	&wring_cmd_export, &wring_cmd_db, &wring_cmd_doctor, &wring_cmd_kconfig,
+	&wring_cmd_run, &wring_cmd_ab, &wring_cmd_load, &wring_cmd_compare, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show,
+	&wring_cmd_report, &wring_cmd_export, &wring_cmd_db, &wring_cmd_doctor, &wring_cmd_kconfig,
 	&wring_cmd_manual,
 };
 
@@ -85,7 +85,7 @@ static void help(FILE *out)
 	      "  wring doctor           what this machine can run\n"
 	      "  wring run @smoke       run the short suite and judge the kernel\n"
 	      "  wring list scenarios   what there is\n\n"
-	      "Exit codes: 0 judged and fine, 1 an invariant failed, 2 usage error (nothing was run),\n"
+	      "Exit codes: 0 judged and fine, 1 an invariant failed or a regression was found, 2 usage error (nothing was run),\n"
 	      "3 inconclusive, 4 could not be measured.\n", out);
 }
 

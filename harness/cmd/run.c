@@ -13,7 +13,7 @@
 #include "harness/run/run.h"
 
 enum { O_WHERE = 256, O_KERNEL, O_APPEND, O_CPUS, O_NODES, O_MEMORY, O_ACCEL, O_SYSCTL, O_SET, O_REPS, O_SEED, O_TIMEOUT,
-       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB, O_LONG, O_BUDGET };
+       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB, O_LONG, O_BUDGET, O_DETERMINISTIC };
 
 #define NIGHTLY "@nightly"
 #define REPS_NOT_SAID UINT64_MAX
@@ -23,10 +23,11 @@ const struct argp_option wring_run_option_table[] = {
 	{ "where", O_WHERE, "auto|host|vm", 0, "on this host, or in a QEMU guest (default auto: the host when it can)", 0 },
 	{ "kernel", O_KERNEL, "PATH", 0, "bzImage, linux-image .deb, unpacked package or build tree to boot", 0 },
 	{ "append", O_APPEND, "CMDLINE", 0, "kernel command line to add (may be repeated)", 0 },
-	{ "cpus", O_CPUS, "N", 0, "CPUs of the guest (default 4)", 0 },
+	{ "cpus", O_CPUS, "N", 0, "CPUs of the guest (default 4, deterministic 1)", 0 },
 	{ "nodes", O_NODES, "N", 0, "NUMA nodes of the guest (default 2)", 0 },
 	{ "memory", O_MEMORY, "SIZE", 0, "memory of the guest (default 2G)", 0 },
 	{ "accel", O_ACCEL, "auto|kvm|tcg", 0, "default auto: KVM when it really boots, else TCG", 0 },
+	{ "deterministic", O_DETERMINISTIC, NULL, 0, "count guest time in instructions: the same seed is the same run to the nanosecond (TCG, 1 CPU)", 0 },
 	{ "sysctl", O_SYSCTL, "KEY=VALUE", 0, "set for every scenario, restored after it (may be repeated)", 0 },
 	{ "set", O_SET, "SCENARIO.KEY=VALUE", 0, "change a scenario's parameter (may be repeated)", 0 },
 	{ "long", O_LONG, NULL, 0, "scenarios in their long form, as in @nightly", 0 },
@@ -42,18 +43,7 @@ const struct argp_option wring_run_option_table[] = {
 	{ "verbose", 'v', NULL, 0, "every event as it comes", 0 },
 	WRING_HELP_OPTION, { 0 } };
 
-struct args {
-	struct wring_run_options o;
-	const char *db, *known, *json;
-	char *targets[64], *sets[64], *sysctls[64], append[2048];
-	size_t n_targets, n_sets, n_sysctls;
-	uint64_t reps; /* 0: as often as the budget allows */
-	int64_t timeout_ns, budget_ns;
-	bool dry, is_long;
-	struct wring_err err;
-};
-
-static int choice(struct args *a, const char *option, const char *arg, const char *const *names, size_t n)
+static int choice(struct wring_run_args *a, const char *option, const char *arg, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(arg, names[i]))
@@ -61,14 +51,14 @@ static int choice(struct args *a, const char *option, const char *arg, const cha
 	return wring_err_set(&a->err, -EINVAL, "--%s=%s: one of %s, %s, %s is accepted", option, arg, names[0], names[1], names[2]);
 }
 
-static int number(struct args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
+static int number(struct wring_run_args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
 {
 	int r = wring_parse_u64(arg, 1, max, ret, &a->err);
 
 	return r ? wring_err_prefix(&a->err, "--%s", option) : 0;
 }
 
-static int push(struct args *a, char **list, size_t *n, char *arg)
+static int push(struct wring_run_args *a, char **list, size_t *n, char *arg)
 {
 	if (*n == 64)
 		return wring_err_set(&a->err, -E2BIG, "too many of '%s' (at most 64)", arg);
@@ -77,11 +67,11 @@ static int push(struct args *a, char **list, size_t *n, char *arg)
 }
 
 /* Options that only a guest can honour; the first one given decides where `auto` runs. */
-static void note_guest_option(struct args *a, int key)
+static void note_guest_option(struct wring_run_args *a, int key)
 {
 	static const struct { int key; const char *name; } only_guest[] = {
 		{ O_KERNEL, "--kernel" }, { O_APPEND, "--append" }, { O_CPUS, "--cpus" }, { O_NODES, "--nodes" }, { O_MEMORY, "--memory" },
-		{ O_ACCEL, "--accel" },
+		{ O_ACCEL, "--accel" }, { O_DETERMINISTIC, "--deterministic" },
 	};
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(only_guest) && !a->o.guest_option; i++)
@@ -89,7 +79,7 @@ static void note_guest_option(struct args *a, int key)
 			a->o.guest_option = only_guest[i].name;
 }
 
-static int parse_option(struct args *a, int key, char *arg)
+static int parse_option(struct wring_run_args *a, int key, char *arg)
 {
 	static const char *const wheres[] = { "auto", "host", "vm" }, *const accels[] = { "auto", "kvm", "tcg" };
 	uint64_t v = 0;
@@ -122,6 +112,7 @@ static int parse_option(struct args *a, int key, char *arg)
 	case O_JSON: a->json = arg; return 0;
 	case O_DB: a->db = arg; return 0;
 	case O_DRY: a->dry = true; return 0;
+	case O_DETERMINISTIC: a->o.deterministic = true; return 0;
 	case 'q': a->o.quiet = true; return 0;
 	case 'v': a->o.verbose = true; return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -129,16 +120,23 @@ static int parse_option(struct args *a, int key, char *arg)
 	return r ? wring_err_prefix(&a->err, "--%s", key == O_SEED ? "seed" : key == O_MEMORY ? "memory" : key == O_BUDGET ? "budget" : "timeout") : 0;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+int wring_run_option(struct wring_run_args *a, int key, char *arg)
 {
-	struct args *a = state->input;
-	int r;
-
 	if (a->err.code)
 		return 0;
 	note_guest_option(a, key);
-	r = parse_option(a, key, arg);
-	return r == (int)ARGP_ERR_UNKNOWN ? ARGP_ERR_UNKNOWN : 0;
+	return parse_option(a, key, arg) == (int)ARGP_ERR_UNKNOWN ? ARGP_ERR_UNKNOWN : 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	return wring_run_option(state->input, key, arg);
+}
+
+void wring_run_args_init(struct wring_run_args *a)
+{
+	*a = (struct wring_run_args){ .reps = 1, .o = { .nodes = 2, .memory_bytes = 2ULL << 30 } };
+	a->o.seed = (uint64_t)time(NULL);
 }
 
 static void on_signal(int sig)
@@ -147,7 +145,7 @@ static void on_signal(int sig)
 	wring_interrupted = 1;
 }
 
-static void catch_signals(void)
+void wring_catch_signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 
@@ -157,14 +155,14 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static bool is_used_up(const struct args *a)
+static bool is_used_up(const struct wring_run_args *a)
 {
 	return a->o.deadline_ns && wring_now_ns() >= a->o.deadline_ns;
 }
 
 /* --reps: the same plan again; each repetition is runs of its own. A budget is spread fairly: each round begins with what was left
  * out of the one before, or of an earlier call. */
-static int run_reps(struct args *a, struct wring_store *st, struct wring_place *p, struct wring_scenarios *s, int64_t **ids, size_t *n)
+static int run_reps(struct wring_run_args *a, struct wring_store *st, struct wring_place *p, struct wring_scenarios *s, int64_t **ids, size_t *n)
 {
 	struct utsname host = { 0 };
 	int r = 0;
@@ -194,7 +192,7 @@ static int run_reps(struct args *a, struct wring_store *st, struct wring_place *
 	return r;
 }
 
-static int collect(struct wring_store *st, const int64_t *ids, size_t n, struct wring_runs *ret, struct wring_err *err)
+int wring_run_collect(struct wring_store *st, const int64_t *ids, size_t n, struct wring_runs *ret, struct wring_err *err)
 {
 	*ret = (struct wring_runs){ .rows = calloc(n + 1, sizeof(*ret->rows)) };
 	if (!ret->rows)
@@ -214,10 +212,10 @@ static int collect(struct wring_store *st, const int64_t *ids, size_t n, struct 
 	return 0;
 }
 
-static int write_json(struct wring_store *st, const struct wring_runs *runs, const char *path, struct wring_err *err)
+int wring_write_json(struct wring_store *st, const struct wring_runs *runs, const struct wring_versus *v, const char *path, struct wring_err *err)
 {
 	FILE *f = fopen(path, "we");
-	int r = f ? wring_export_json(st, runs, f, err) : wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
+	int r = f ? wring_export_json(st, runs, v, f, err) : wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
 
 	if (f && fclose(f) && !r)
 		r = wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
@@ -236,18 +234,18 @@ static void tell_left_out(const struct wring_runs *runs)
 }
 
 /* Judges what was run, prints the table, and says what it all comes to. */
-static int conclude(struct args *a, struct wring_store *st, struct wring_known *known, const int64_t *ids, size_t n)
+static int conclude(struct wring_run_args *a, struct wring_store *st, struct wring_known *known, const int64_t *ids, size_t n)
 {
 	struct wring_runs runs = { 0 };
 	struct wring_exit x = { 0 };
 	char gone[2000];
-	int r = collect(st, ids, n, &runs, &a->err);
+	int r = wring_run_collect(st, ids, n, &runs, &a->err);
 
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_judge_run(st, &runs.rows[i], known, &a->err);
 	wring_runs_done(&runs);
 	if (!r)
-		r = collect(st, ids, n, &runs, &a->err);
+		r = wring_run_collect(st, ids, n, &runs, &a->err);
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_exit_add(&x, st, &runs.rows[i], &a->err);
 	if (!r && !a->o.quiet)
@@ -257,7 +255,7 @@ static int conclude(struct args *a, struct wring_store *st, struct wring_known *
 	if (!r && known && wring_known_gone(known, gone, sizeof(gone)) && !a->o.quiet)
 		fputs(gone, stdout);
 	if (!r && a->json)
-		r = write_json(st, &runs, a->json, &a->err);
+		r = wring_write_json(st, &runs, NULL, a->json, &a->err);
 	wring_runs_done(&runs);
 	return r ? wring_complain(&a->err, WRING_EXIT_BROKEN) : wring_exit_code(&x);
 }
@@ -272,7 +270,7 @@ static void announce(const struct wring_place *p, const struct wring_scenarios *
 	fprintf(stderr, ", database %s\nwring: %s\n", db, p->why);
 }
 
-static int run_here(struct args *a, struct wring_place *p, struct wring_scenarios *s, struct wring_known *known)
+static int run_here(struct wring_run_args *a, struct wring_place *p, struct wring_scenarios *s, struct wring_known *known)
 {
 	struct wring_store *st = NULL;
 	const char *db = wring_db_path(a->db);
@@ -305,30 +303,40 @@ static int run_here(struct args *a, struct wring_place *p, struct wring_scenario
 	return code;
 }
 
-static int run_selected(struct args *a)
+int wring_run_prepare(struct wring_run_args *a, struct wring_place *p, struct wring_scenarios *s)
+{
+	int r = wring_scenarios_select(a->targets, a->n_targets, a->sets, a->n_sets, a->sysctls, a->n_sysctls, a->is_long, s, &a->err);
+
+	a->o.append = a->append;
+	if (!r)
+		r = wring_place_find(&a->o, p, &a->err);
+	if (!a->o.cpus)
+		a->o.cpus = a->o.deterministic ? 1 : 4;
+	if (!r)
+		r = wring_place_check(&a->o, p, s, &a->err);
+	for (size_t i = 0; i < s->n && a->timeout_ns; i++)
+		s->rows[i]->timeout_ns = (uint64_t)a->timeout_ns;
+	return r;
+}
+
+static int run_selected(struct wring_run_args *a)
 {
 	bool is_nightly = false;
 	struct wring_scenarios s = { 0 };
 	struct wring_place p = { 0 };
 	struct wring_known *known = NULL;
-	int code = WRING_EXIT_OK, r;
+	int code = WRING_EXIT_OK, r = a->known ? wring_known_read(a->known, &known, &a->err) : 0;
 
 	for (size_t i = 0; i < a->n_targets; i++)
 		is_nightly = is_nightly || !strcmp(a->targets[i], NIGHTLY);
 	if (a->reps == REPS_NOT_SAID)
 		a->reps = !is_nightly ? 1 : a->budget_ns ? 0 : WRING_NIGHTLY_REPS;
-	r = wring_scenarios_select(a->targets, a->n_targets, a->sets, a->n_sets, a->sysctls, a->n_sysctls, a->is_long || is_nightly, &s, &a->err);
+	a->is_long = a->is_long || is_nightly;
 
-	if (!r && a->known)
-		r = wring_known_read(a->known, &known, &a->err);
 	if (!r && a->json)
 		r = wring_can_write("--json", a->json, &a->err);
 	if (!r)
-		r = wring_place_find(&a->o, &p, &a->err);
-	if (!r)
-		r = wring_place_check(&a->o, &p, &s, &a->err);
-	for (size_t i = 0; i < s.n && a->timeout_ns; i++)
-		s.rows[i]->timeout_ns = (uint64_t)a->timeout_ns;
+		r = wring_run_prepare(a, &p, &s);
 	if (!r && a->dry)
 		r = wring_dry_run(&a->o, &p, &s, stdout, &a->err);
 	else if (!r)
@@ -350,21 +358,21 @@ static int run(int argc, char **argv)
 		"wring run @nightly --budget=8h           long forms, again and again, until morning\n"
 		"wring run @smoke --kernel=arch/x86/boot/bzImage\n"
 		"wring run high-kmem --append=cgroup.memory=nokmem   a planted fault", NULL, NULL, NULL };
-	struct args a = { .reps = REPS_NOT_SAID, .o = { .cpus = 4, .nodes = 2, .memory_bytes = 2ULL << 30 } };
+	struct wring_run_args a;
 	int code;
 
-	a.o.seed = (uint64_t)time(NULL);
+	wring_run_args_init(&a);
+	a.reps = REPS_NOT_SAID;
 	code = wring_args(&argp, "run", argc, argv, &a);
 	if (code)
 		return code;
-	a.o.append = a.append;
 	if (a.err.code)
 		return wring_complain(&a.err, WRING_EXIT_USAGE);
 	if (a.o.quiet && a.o.verbose)
 		return wring_usage_error("run: one of --quiet and --verbose is accepted, not both");
 	if (!a.n_targets)
 		return wring_usage_error("run: name a scenario, a suite (@smoke) or a file; wring list scenarios shows what there is");
-	catch_signals();
+	wring_catch_signals();
 	return run_selected(&a);
 }
 

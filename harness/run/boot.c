@@ -66,7 +66,8 @@ static size_t want_if_there(struct wring_kernel *k, const char *name, bool is_ne
 }
 
 /* Only what is needed: a module is up to a second of loading (xfs under TCG). */
-static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, struct wring_err *err)
+static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, const char *ram_disks,
+		       struct wring_err *err)
 {
 	const char *names[8] = { "virtio_pci", "virtio_console" };
 	struct wring_modules mods = { 0 };
@@ -76,7 +77,7 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	int r;
 
 	if (any_mount(s, "ext4") || any_mount(s, "xfs") || wring_any_need(s, "swap"))
-		names[n++] = "virtio_blk";
+		names[n++] = *ram_disks ? "brd" : "virtio_blk";
 	if (any_mount(s, "ext4"))
 		names[n++] = "ext4";
 	if (any_mount(s, "xfs"))
@@ -91,7 +92,7 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	for (size_t m = 0; m < mods.n && !r && f; m++) {
 		_cleanup_free_ char *path = wring_strf("/modules/%s", mods.rows[m].file);
 
-		fprintf(f, "%s\n", mods.rows[m].file);
+		fprintf(f, "%s%s\n", mods.rows[m].file, strstr(mods.rows[m].file, "brd.ko") ? ram_disks : "");
 		r = path ? wring_initramfs_add_data(i, path, 0644, mods.rows[m].data, mods.rows[m].len, err) : -ENOMEM;
 	}
 	wring_modules_done(&mods);
@@ -100,7 +101,8 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	return r ? r : wring_initramfs_add_data(i, "/modules/order", 0644, order, len, err);
 }
 
-static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size_t first, int *ret_fd, struct wring_err *err)
+static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size_t first, const struct wring_disks *ram, const char *ram_disks,
+			   int *ret_fd, struct wring_err *err)
 {
 	_cleanup_free_ char *agent = wring_program("wring-agent", err), *load = agent ? wring_program("wring-load", err) : NULL, *plan = NULL;
 	struct wring_initramfs *i = NULL;
@@ -118,7 +120,9 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 	if (!x)
 		x = wring_initramfs_add_data(i, "/plan", 0644, plan, len, err);
 	if (!x)
-		x = add_modules(i, p->kernel, r->scenarios, err);
+		x = add_modules(i, p->kernel, r->scenarios, ram_disks, err);
+	if (!x && ram)
+		x = wring_disks_add(ram, i, err);
 	if (!x)
 		x = add_carried(i, r->scenarios, err);
 	if (!x)
@@ -134,15 +138,20 @@ static int start(struct wring_recorder *r, struct wring_place *p, size_t first, 
 	const struct wring_run_options *o = r->options;
 	_cleanup_close_ int initramfs = -1;
 	struct wring_disks disks = { .n = 0 };
-	int x = build_initramfs(r, p, first, &initramfs, err);
+	char ram_disks[80] = "";
+	int x = wring_disks_new(r->scenarios, &disks, err);
 
+	/* Completions of QEMU's disks follow the host's time, so a deterministic guest keeps them in its own memory. */
+	if (!x && o->deterministic && disks.n)
+		snprintf(ram_disks, sizeof(ram_disks), " rd_nr=%zu rd_size=%llu", disks.n, (unsigned long long)(wring_disks_largest(&disks) >> 10));
 	if (!x)
-		x = wring_disks_new(r->scenarios, &disks, err);
+		x = build_initramfs(r, p, first, *ram_disks ? &disks : NULL, ram_disks, &initramfs, err);
 	if (!x) {
 		struct wring_vm_spec spec = {
 			.kernel_fd = wring_kernel_image_fd(p->kernel), .initramfs_fd = initramfs,
 			.append = o->append ? o->append : "", .cpus = o->cpus, .nodes = o->nodes, .memory_bytes = o->memory_bytes,
-			.accel = p->accel, .disks = disks.rows, .n_disks = disks.n,
+			.accel = p->accel, .disks = disks.rows, .n_disks = *ram_disks ? 0 : disks.n, .deterministic = o->deterministic,
+			.seed = o->seed,
 		};
 
 		x = wring_vm_start(&spec, ret, err);
@@ -155,13 +164,14 @@ static int begin_boot(struct wring_recorder *r, struct wring_place *p, size_t fi
 {
 	const struct wring_run_options *o = r->options;
 	_cleanup_free_ char *uuid = NULL;
-	char started[40], vm[80];
+	char started[40], vm[100];
 	const char *config = wring_kernel_config(p->kernel);
 	int x;
 
 	if (wring_read_line(AT_FDCWD, "/proc/sys/kernel/random/uuid", &uuid))
 		return wring_err_set(err, -EIO, "no uuid from /proc/sys/kernel/random/uuid");
-	snprintf(vm, sizeof(vm), "cpus=%u nodes=%u memory=%lluM", o->cpus, o->nodes, (unsigned long long)(o->memory_bytes >> 20));
+	snprintf(vm, sizeof(vm), "cpus=%u nodes=%u memory=%lluM%s", o->cpus, o->nodes, (unsigned long long)(o->memory_bytes >> 20),
+		 o->deterministic ? " deterministic" : "");
 	x = wring_recorder_boot(r, &(struct wring_boot_meta){
 			.uuid = uuid, .where = "vm", .started = wring_rfc3339(wring_realtime_ns(), started, sizeof(started)),
 			.append = o->append ? o->append : "", .kernel_sha256 = wring_kernel_sha256(p->kernel),

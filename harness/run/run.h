@@ -21,6 +21,7 @@ struct wring_run_options {
 	unsigned cpus, nodes;
 	uint64_t memory_bytes;
 	enum wring_accel accel;
+	bool deterministic;              /* guest time is counted in instructions; TCG, no disks */
 	uint64_t seed;
 	int64_t deadline_ns;             /* host time from which on no scenario begins any more; 0: none */
 	const char *label, *arm;
@@ -62,6 +63,8 @@ bool wring_nodes_exist(const char *list, const char *there);
 /* The list of this host's nodes, "0-1"; on the heap. */
 char *wring_host_nodes(void);
 uint64_t wring_host_memory(void);
+/* Could these run with guest time counted in instructions? A disk of a given speed follows the host's time. */
+int wring_deterministic_check(const struct wring_scenarios *s, struct wring_err *err);
 /* Path of wring-agent or wring-load: beside this program, or installed. On the heap, or NULL with err set. */
 char *wring_program(const char *name, struct wring_err *err);
 /* Default kernel path on the heap, or NULL. */
@@ -118,10 +121,14 @@ int wring_boot_host(struct wring_recorder *r, size_t first, struct wring_err *er
 struct wring_disks {
 	struct wring_vm_disk rows[16];
 	char *serials[16];
+	uint64_t bytes[16];
 	size_t n;
 };
 int wring_disks_new(const struct wring_scenarios *s, struct wring_disks *d, struct wring_err *err);
 void wring_disks_done(struct wring_disks *d);
+uint64_t wring_disks_largest(const struct wring_disks *d);
+/* Into an initramfs, for disks in the guest's memory: /disks/SERIAL, without what is zero. */
+int wring_disks_add(const struct wring_disks *d, struct wring_initramfs *i, struct wring_err *err);
 bool wring_any_need(const struct wring_scenarios *s, const char *need);
 
 /* ---- run.c ---- */

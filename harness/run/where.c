@@ -85,8 +85,10 @@ static int find_accel(const struct wring_run_options *o, struct wring_place *p, 
 {
 	char why[200] = "";
 
+	if (o->deterministic && o->accel == WRING_ACCEL_KVM)
+		return wring_err_set(err, -EINVAL, "--accel=kvm: with --deterministic tcg is accepted: only an emulator counts instructions");
 	p->accel_asked = o->accel != WRING_ACCEL_AUTO;
-	p->accel = o->accel == WRING_ACCEL_TCG || !wring_kvm_usable(why, sizeof(why)) ? WRING_ACCEL_TCG : WRING_ACCEL_KVM;
+	p->accel = o->deterministic || o->accel == WRING_ACCEL_TCG || !wring_kvm_usable(why, sizeof(why)) ? WRING_ACCEL_TCG : WRING_ACCEL_KVM;
 	if (o->accel == WRING_ACCEL_KVM && p->accel != WRING_ACCEL_KVM)
 		return wring_err_set(err, -ENODEV, "--accel=kvm: %s: use --accel=auto or tcg", why);
 	return 0;
@@ -209,7 +211,8 @@ static int check_guest(const struct wring_run_options *o, uint64_t host, struct 
 	if (o->cpus > CPUS_PER_CPU * own)
 		return wring_err_set(err, -ERANGE, "--cpus=%u: this machine has %u; at most %u, more would measure its scheduler", o->cpus, own,
 				     CPUS_PER_CPU * own);
-	if (o->nodes > o->cpus)
+	/* A node without a CPU is fine where one CPU is what was asked for. */
+	if (o->nodes > o->cpus && !o->deterministic)
 		return wring_err_set(err, -ERANGE, "--nodes=%u: at most as many as --cpus=%u", o->nodes, o->cpus);
 	return wring_vm_check_machine(&spec, err);
 }
@@ -283,6 +286,17 @@ static int check_loads(const struct wring_scenario *s, const char *there, bool i
 	return r;
 }
 
+int wring_deterministic_check(const struct wring_scenarios *s, struct wring_err *err)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->rows[i]->n_mounts; k++)
+			if (s->rows[i]->mounts[k].bps || s->rows[i]->mounts[k].iops)
+				return wring_err_set(err, -EINVAL, "%s:%d: mount %s: a disk of a given speed follows the host's time: --no-deterministic, "
+						     "or a mount without bps and iops", s->rows[i]->file, s->rows[i]->mounts[k].line,
+						     s->rows[i]->mounts[k].name);
+	return 0;
+}
+
 int wring_place_check(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, struct wring_err *err)
 {
 	uint64_t host = wring_host_memory();
@@ -292,6 +306,8 @@ int wring_place_check(const struct wring_run_options *o, const struct wring_plac
 
 	if (!nodes)
 		return wring_err_set(err, -ENOMEM, "nodes");
+	if (!r && o->deterministic)
+		r = wring_deterministic_check(s, err);
 
 	for (size_t i = 0; i < s->n && !r; i++) {
 		r = check_limits(s->rows[i], is_guest ? o->memory_bytes : host, err);

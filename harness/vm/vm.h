@@ -101,6 +101,8 @@ unsigned wring_tsc_khz(void);
 /* A sparse memory-backed disk image with a filesystem ("ext4", "xfs") or "swap" on it, made by the mkfs/mkswap of the
  * host without root, labelled "wring". */
 int wring_disk_image(const char *fs, uint64_t bytes, int *ret_fd, struct wring_err *err);
+/* Images in an initramfs are pieces of this size, each behind its number (a uint64_t); pieces of zeros are left out. */
+#define WRING_DISK_PIECE 4096
 
 /* The kernel configuration the suite wants. Prints the fragment; with config text also checks it: one line for each option
  * that is missing, returns the number of required ones missing. */
