@@ -57,3 +57,9 @@ void wring_versus_done(struct wring_versus *v);
 /* Regression, inconclusive, improvement, same: the first that a scenario has. */
 enum wring_cmp_verdict wring_versus_verdict(const struct wring_versus *v);
 int wring_versus_exit(const struct wring_versus *v);
+
+/* ---- comparison-figures.c, for comparison.c ---- */
+int wring_versus_note(struct wring_versus_scenario *s, struct wring_err *err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The metrics of the usable runs. */
+int wring_versus_figures(struct wring_store *st, const struct wring_versus *v, struct wring_versus_scenario *s, struct wring_err *err);
+void wring_versus_metric_done(struct wring_versus_metric *m);

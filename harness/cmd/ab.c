@@ -490,12 +490,17 @@ static int dry_run(struct args *a)
 	return r;
 }
 
+static void tell(const struct wring_ab *ab, unsigned slot, const struct wring_arm *arm)
+{
+	fprintf(stderr, "wring: boot %u of %u: %s\n", slot + 1, ab->slots, arm->name);
+}
+
 static void set_size(struct args *a)
 {
 	unsigned boots = a->boots ? (unsigned)a->boots : a->blocks ? 2 * (unsigned)a->blocks : a->run.o.deterministic ? 4 : 8;
 
 	a->ab = (struct wring_ab){ .db = wring_db_path(a->run.db), .arms = { &a->arms[0].arm, &a->arms[1].arm }, .known = a->ab.known,
-				   .seed = a->run.o.seed, .deterministic = a->run.o.deterministic, .aa = a->aa,
+				   .tell = a->run.o.quiet ? NULL : tell, .seed = a->run.o.seed, .deterministic = a->run.o.deterministic, .aa = a->aa,
 				   .jobs = a->jobs ? (unsigned)a->jobs : 1, .slots = a->looks ? WRING_BLOCK * wring_next_look(0) : 2 * boots };
 	for (int i = 0; i < 2; i++) {
 		a->arms[i].arm.options = a->arms[i].args.o;

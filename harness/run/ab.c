@@ -99,8 +99,8 @@ static int run_slot(struct wring_ab *ab, struct wring_store *st, const struct pl
 
 static void tell(const struct wring_ab *ab, const struct plan *p, unsigned slot)
 {
-	if (!ab->arms[0]->options.quiet)
-		fprintf(stderr, "wring: boot %u of %u: %s\n", slot + 1, ab->slots, ab->arms[p->is_b[slot]]->name);
+	if (ab->tell)
+		ab->tell(ab, slot, ab->arms[p->is_b[slot]]);
 }
 
 static int run_in_turn(struct wring_ab *ab, struct plan *p, struct wring_err *err)

@@ -19,6 +19,7 @@ struct wring_ab {
 	bool deterministic, aa;
 	unsigned jobs;               /* guests at a time */
 	unsigned slots;              /* planned: a multiple of WRING_BLOCK */
+	void (*tell)(const struct wring_ab *ab, unsigned slot, const struct wring_arm *arm); /* before each boot; may be NULL */
 	int64_t dead_boot;           /* out: of an arm that never booted (-ENOEXEC) */
 	int dead_arm;
 };

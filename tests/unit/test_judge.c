@@ -351,6 +351,11 @@ static char *print(struct synth *s, int (*fn)(struct wring_store *, const struct
 	return buf;
 }
 
+static int export_json(struct wring_store *st, const struct wring_runs *runs, FILE *out, struct wring_err *err)
+{
+	return wring_export_json(st, runs, NULL, out, err);
+}
+
 static void test_json(void **state)
 {
 	const struct wring_metric_row m[] = {
@@ -372,7 +377,7 @@ static void test_json(void **state)
 	synth_open(&s, "vm");
 	put_run(&s, false, false, "ok", "");
 	OK(&s, wring_store_judge(s.st, s.run, m, 2, f, 2, &s.err));
-	text = print(&s, wring_export_json);
+	text = print(&s, export_json);
 	doc = json_loads(text, 0, &error);
 	assert_non_null(doc);
 	assert_int_equal(json_integer_value(json_object_get(doc, "schema")), 1);

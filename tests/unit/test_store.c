@@ -825,7 +825,7 @@ static void test_newer_schema(void **state)
 	wring_store_close(st);
 	for (int mode = WRING_STORE_READ; mode <= WRING_STORE_WRITE; mode++)
 		assert_refused(f, (enum wring_store_mode)mode, -ENOTSUP,
-			       "was written by a newer wring (schema 7, this one knows 1): use "
+			       "was written by a newer wring (schema 7, this one knows 2): use "
 			       "that version, or another --db");
 }
 
@@ -836,7 +836,7 @@ static struct wring_embedded *with_migration(const char *text)
 
 	for (; wring_migrations[n].name; n++)
 		list[n] = wring_migrations[n];
-	list[n] = (struct wring_embedded) { "0002_test.sql", text };
+	list[n] = (struct wring_embedded) { "0003_test.sql", text };
 	list[n + 1] = (struct wring_embedded) { 0 };
 	return list;
 }
@@ -854,9 +854,9 @@ static void test_migration(void **state)
 				       with_migration("ALTER TABLE run ADD x TEXT; oops"), &st,
 				       &f->err),
 			 -EINVAL);
-	assert_says(&f->err, "migration 0002_test.sql");
+	assert_says(&f->err, "migration 0003_test.sql");
 	st = open_store(f, WRING_STORE_READ);
-	assert_int_equal(pragma(st, "PRAGMA user_version"), 1);
+	assert_int_equal(pragma(st, "PRAGMA user_version"), 2);
 	assert_int_equal(
 		pragma(st, "SELECT count(*) FROM pragma_table_info('run') WHERE name = 'x'"), 0);
 	assert_int_equal(pragma(st, "SELECT count(*) FROM runs"), 1);
@@ -866,8 +866,8 @@ static void test_migration(void **state)
 			    with_migration("ALTER TABLE source RENAME path TO file;"), &st,
 			    &f->err),
 	      &f->err);
-	assert_string_equal(wring_store_note(st), "migrated from schema 1 to 2");
-	assert_int_equal(pragma(st, "PRAGMA user_version"), 2);
+	assert_string_equal(wring_store_note(st), "migrated from schema 2 to 3");
+	assert_int_equal(pragma(st, "PRAGMA user_version"), 3);
 	check(wring_store_runs(st, "kept", &runs, &f->err), &f->err);
 	assert_int_equal(runs.rows[0].id, run);
 	wring_runs_done(&runs);
@@ -876,7 +876,66 @@ static void test_migration(void **state)
 	assert_null(wring_store_note(st)); /* nothing left to do */
 	assert_int_equal(pragma(st, "SELECT count(*) FROM runs"), 1);
 	wring_store_close(st);
-	assert_refused(f, WRING_STORE_WRITE, -ENOTSUP, "schema 2, this one knows 1");
+	assert_refused(f, WRING_STORE_WRITE, -ENOTSUP, "schema 3, this one knows 2");
+}
+
+static void test_comparison(void **state)
+{
+	static char texts[][24] = { "--b=x\nslab-at-max\n", "print", "base", "new", "6.12", "6.12, x", "tcg" };
+	struct fixture *f = *state;
+	struct wring_store *st = open_store(f, WRING_STORE_WRITE);
+	const int64_t boot = add_boot(st, "b");
+	const int64_t runs[] = { add_run(st, boot, "r1", "l"), add_run(st, boot, "r2", "l") };
+	const struct wring_compared_row rows[] = { { "s", "ops_per_s", "primary", "regression", -3.5, 0.01 },
+						   { "s", "oom_kills", "primary", "same", NAN, 1 } };
+	struct wring_comparisons all;
+	struct wring_slots slots;
+	struct wring_aa_pasts past;
+	int64_t id;
+
+	check(wring_store_begin_comparison(st, &(struct wring_comparison){
+		.argv = texts[0], .fingerprint = texts[1], .name_a = texts[2], .name_b = texts[3], .about_a = texts[4], .about_b = texts[5],
+		.place = texts[6], .seed = 71, .slots = 12, .deterministic = true, .aa = true }, &id, &f->err), &f->err);
+	check(wring_store_add_slot(st, id, 3, 0, true, runs, 2, &f->err), &f->err);
+	/* a slot is there once */
+	assert_true(wring_store_add_slot(st, id, 3, 0, true, runs, 1, &f->err) < 0);
+	check(wring_store_slots(st, id, &slots, &f->err), &f->err);
+	assert_int_equal(slots.n, 2);
+	assert_int_equal(slots.rows[1].run, runs[1]);
+	assert_int_equal(slots.rows[1].slot, 3);
+	assert_true(slots.rows[1].b);
+	wring_cmp_slots_done(&slots);
+	check(wring_store_set_slots(st, id, 16, &f->err), &f->err);
+	check(wring_store_comparisons(st, "last", &all, &f->err), &f->err);
+	assert_int_equal(all.n, 1);
+	assert_int_equal(all.rows[0].seed, 71);
+	assert_int_equal(all.rows[0].slots, 16);
+	assert_true(all.rows[0].deterministic && all.rows[0].aa && !all.rows[0].looks && !all.rows[0].done);
+	assert_string_equal(all.rows[0].argv, texts[0]);
+	assert_string_equal(all.rows[0].about_b, "6.12, x");
+	wring_comparisons_done(&all);
+	/* an A/A record counts when it is complete, where it was made, and not for the comparison itself */
+	check(wring_store_judge_comparison(st, id, false, rows, 2, &f->err), &f->err);
+	check(wring_store_aa(st, "s", "ops_per_s", "tcg", true, 0, &past, &f->err), &f->err);
+	assert_int_equal(past.n, 0);
+	check(wring_store_judge_comparison(st, id, true, rows, 2, &f->err), &f->err);
+	check(wring_store_aa(st, "s", "ops_per_s", "tcg", true, 0, &past, &f->err), &f->err);
+	assert_int_equal(past.n, 1);
+	assert_string_equal(past.rows[0].verdict, "regression");
+	assert_true(past.rows[0].effect_pct == -3.5);
+	wring_aa_pasts_done(&past);
+	check(wring_store_aa(st, "s", "ops_per_s", "tcg", true, id, &past, &f->err), &f->err);
+	assert_int_equal(past.n, 0);
+	check(wring_store_aa(st, "s", "ops_per_s", "tcg", false, 0, &past, &f->err), &f->err);
+	assert_int_equal(past.n, 0);
+	check(wring_store_aa(st, "s", "oom_kills", "tcg", true, 0, &past, &f->err), &f->err);
+	assert_true(isnan(past.rows[0].effect_pct));
+	wring_aa_pasts_done(&past);
+	assert_int_equal(wring_store_comparisons(st, "nope", &all, &f->err), -ENOENT);
+	assert_says(&f->err, "no comparison 'nope'");
+	check(wring_store_drop_comparison(st, id, &f->err), &f->err);
+	assert_int_equal(wring_store_comparisons(st, "last", &all, &f->err), -ENOENT);
+	wring_store_close(st);
 }
 
 static void fill(struct fixture *f)
@@ -1265,6 +1324,7 @@ int main(void)
 		TEST(test_empty_file_is_taken),
 		TEST(test_newer_schema),
 		TEST(test_migration),
+		TEST(test_comparison),
 		TEST(test_truncated),
 		TEST(test_corrupt),
 		TEST(test_killed),
