@@ -12,7 +12,7 @@
 #include "analyzers/stats/perm.h"
 #include "harness/base/util.h"
 
-enum { MAIL_COLUMNS = 72 };
+enum { MAIL_COLUMNS = 72, PIPE_COLUMNS = 150 };
 
 static bool is_shown(const struct wring_versus_metric *m)
 {
@@ -49,15 +49,14 @@ static double spread(const struct wring_versus_scenario *s, const struct wring_v
 	return n && middle != 0 ? 100 * 1.4826 * wring_median(v, n) / fabs(middle) : NAN;
 }
 
-static const char *median(const struct wring_versus_scenario *s, const struct wring_versus_metric *m, bool b, const char *plus_minus, char *buf,
-			  size_t size)
+static const char *median(const struct wring_versus_scenario *s, const struct wring_versus_metric *m, bool b, char *buf, size_t size)
 {
-	double width = spread(s, m, b);
+	double width = spread(s, m, b), middle = b ? m->r.median_b : m->r.median_a;
 	char text[32];
 
-	number(b ? m->r.median_b : m->r.median_a, text, sizeof(text));
-	if (isfinite(width) && width > 0)
-		snprintf(buf, size, "%s %s%.*f%%", text, plus_minus, width < 10 ? 1 : 0, width);
+	number(middle, text, sizeof(text));
+	if (isfinite(middle) && isfinite(width) && width > 0)
+		snprintf(buf, size, "%s +-%.*f%%", text, width < 0.1 ? 2 : width < 10 ? 1 : 0, width);
 	else
 		snprintf(buf, size, "%s", text);
 	return buf;
@@ -70,7 +69,9 @@ static int percent(char *buf, size_t size, double v, const char *unit)
 		return snprintf(buf, size, "-");
 	if (isinf(v))
 		return snprintf(buf, size, "%cinf", v > 0 ? '+' : '-');
-	return snprintf(buf, size, fabs(v) < 0.005 ? "%.0f%s" : fabs(v) < 10 ? "%+.2f%s" : fabs(v) < 1000 ? "%+.1f%s" : "%+.3g%s", v, unit);
+	if (fabs(v) < 0.005)
+		return snprintf(buf, size, "0");
+	return snprintf(buf, size, fabs(v) < 10 ? "%+.2f%s" : fabs(v) < 1000 ? "%+.1f%s" : "%+.3g%s", v, unit);
 }
 
 static const char *change(const struct wring_cmp_result *r, bool with_interval, char *buf, size_t size)
@@ -147,6 +148,7 @@ static void line(FILE *out, const char *text, size_t width)
 static void footer(const struct wring_versus *v, const struct wring_versus_scenario *s, FILE *out, size_t width)
 {
 	size_t hints = 0;
+	bool recorded = false;
 
 	for (size_t i = 0; i < s->n_metrics; i++) {
 		const struct wring_versus_metric *m = &s->metrics[i];
@@ -161,13 +163,14 @@ static void footer(const struct wring_versus *v, const struct wring_versus_scena
 		if (m->aa.n)
 			record = wring_strf("%s: a kernel against itself: %u false alarms in %u comparisons (%.1f to %.1f %%), spread %.2g %%", m->in.name,
 					    m->aa.alarms, m->aa.n, 100 * m->aa.rate_ci.lower, 100 * m->aa.rate_ci.upper, m->aa.spread_pct);
-		else if (v->interleaved)
-			record = wring_strf("%s: no record of a kernel against itself here (wring ab --aa makes one)", m->in.name);
+		recorded = recorded || m->aa.n;
 		if (record)
 			line(out, record, width);
 	}
 	for (size_t i = 0; i < s->n_notes; i++)
 		line(out, s->notes[i], width);
+	if (!recorded && !v->aa)
+		line(out, "no record of a kernel against itself here: wring ab --aa makes one, and with it the noise is known", width);
 	if (hints)
 		line(out, "in brackets: hints, which set no code (false discovery rate 10 %)", width);
 }
@@ -179,12 +182,15 @@ static int table(const struct wring_versus *v, const struct wring_versus_scenari
 	struct libscols_table *t = wring_table_new(out, headings, WRING_ARRAY_SIZE(headings));
 	int r = t ? 0 : -ENOMEM;
 
+	/* A table that does not fit wraps its verdicts: on a pipe there is room. */
+	if (t && !isatty(fileno(out)))
+		scols_table_set_termwidth(t, PIPE_COLUMNS);
 	for (int primary = 1; primary >= 0; primary--)
 		for (size_t i = 0; i < s->n_metrics && !r; i++) {
 			const struct wring_versus_metric *m = &s->metrics[i];
 			char a[64], b[64], c[100], p[24], w[48];
-			const char *cells[] = { m->in.name, m->in.unit, median(s, m, false, "\302\261", a, sizeof(a)),
-						median(s, m, true, "\302\261", b, sizeof(b)), change(&m->r, true, c, sizeof(c)),
+			const char *cells[] = { m->in.name, m->in.unit, median(s, m, false, a, sizeof(a)),
+						median(s, m, true, b, sizeof(b)), change(&m->r, true, c, sizeof(c)),
 						p_value(&m->r, p, sizeof(p)), verdict(m, w, sizeof(w)) };
 
 			if (is_shown(m) && !!strcmp(m->in.tier, "primary") != (bool)primary)
@@ -209,8 +215,8 @@ static void mail_rows(const struct wring_versus *v, const struct wring_versus_sc
 			if (judged)
 				mark = m->r.verdict == WRING_CMP_REGRESSION || m->r.verdict == WRING_CMP_IMPROVEMENT ? '*' :
 				       m->r.verdict == WRING_CMP_INCONCLUSIVE ? '?' : '=';
-			fprintf(out, "%18.18s %11.11s %c %18.18s  %.19s\n", median(s, m, false, "+-", a, sizeof(a)), change(&m->r, false, c, sizeof(c)), mark,
-				median(s, m, true, "+-", b, sizeof(b)), m->in.name);
+			fprintf(out, "%18.18s %11.11s %c %18.18s  %.19s\n", median(s, m, false, a, sizeof(a)), change(&m->r, false, c, sizeof(c)), mark,
+				median(s, m, true, b, sizeof(b)), m->in.name);
 		}
 	fprintf(out, "* differs  = the same  ? inconclusive  (none: a hint, not judged)\n");
 }

@@ -13,7 +13,7 @@
 #include "harness/cmd/cmd.h"
 
 enum { O_A = 512, O_B, O_BLOCKS, O_BOOTS, O_JOBS, O_AA, O_BISECT, O_UNTIL, O_FORMAT, O_RESUME, O_NO_DETERMINISTIC };
-enum { MAX_BLOCKS = 64, CONSOLE_LINES = 8, EXIT_SKIP = 125 };
+enum { MAX_BLOCKS = 64, CONSOLE_LINES = 25, EXIT_SKIP = 125 };
 
 struct args {
 	struct wring_run_args run;

@@ -76,6 +76,8 @@ static int run_slot(struct wring_ab *ab, struct wring_store *st, const struct pl
 	o.quiet = o.quiet || quiet;
 	was_kvm = arm->place.where == WRING_WHERE_VM && arm->place.accel == WRING_ACCEL_KVM;
 	r = wring_run_all(st, &o, &arm->place, &arm->scenarios, &ids, &n, err);
+	if (r)
+		wring_err_prefix(err, "arm %s", arm->name);
 	if (wring_interrupted)
 		r = wring_err_set(err, -EINTR, "interrupted: the same command, or wring ab --resume, goes on where it was");
 	/* What was planned for hardware would now be an emulator's. */

@@ -905,6 +905,7 @@ static void test_comparison(void **state)
 	assert_int_equal(slots.rows[1].slot, 3);
 	assert_true(slots.rows[1].b);
 	wring_cmp_slots_done(&slots);
+	assert_int_equal(pragma(st, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 	check(wring_store_set_slots(st, id, 16, &f->err), &f->err);
 	check(wring_store_comparisons(st, "last", &all, &f->err), &f->err);
 	assert_int_equal(all.n, 1);
