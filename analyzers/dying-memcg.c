@@ -317,6 +317,10 @@ static const struct wring_metric_info metric_infos[] = {
 	{ "dying_peak", "count", "lower", "most dying cgroups at once, before the drain" },
 	{ "dying_percpu_bytes_each", "bytes", "lower", "per-CPU memory of one of them, at that moment" },
 	{ "dying_slab_bytes_each", "bytes", "lower", "slab of one of them, at that moment" },
+	{ "kernel_per_block", "bytes", "lower", "slope of the group's kernel memory over the blocks of cycles" },
+	{ "slab_per_block", "bytes", "lower", "slope of the machine's slab over them" },
+	{ "percpu_per_block", "bytes", "lower", "slope of the machine's per-CPU memory over them" },
+	{ "stranded_bytes", "bytes", "lower", "reclaimable slab that is still charged after the last drain" },
 	{ 0 }
 };
 

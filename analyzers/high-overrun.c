@@ -444,6 +444,7 @@ static const struct wring_metric_info metric_infos[] = {
 	{ "peak_over_high_bytes", "bytes", "lower", "highest usage less memory.high" },
 	{ "time_above_high_s", "s", "lower", "time spent above memory.high" },
 	{ "area_above_high_bytes_s", "bytes*s", "lower", "bytes above memory.high, summed over time" },
+	{ "asleep_over_high_bytes", "bytes", "lower", "what stays above memory.high while all tasks sleep" },
 	{ 0 }
 };
 

@@ -143,6 +143,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "longest_stall_ms", "ms", "lower", "longest time in which a thread of a load got nothing done" },
+	{ 0 }
+};
+
 static const struct wring_detector high_stall = {
 	.name = NAME,
 	.summary = "a task above memory.high that does not come back",
@@ -160,6 +165,7 @@ static const struct wring_detector high_stall = {
 	.controls =
 	"fires: high-no-swap with the fault module high-stall;\n"
 	"silent: high-no-swap on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(high_stall);

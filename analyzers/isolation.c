@@ -184,6 +184,12 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "victim_loss_pct", "%", "lower", "share of another group's cached objects that went although nobody asked it for memory" },
+	{ "user_charged_pct", "%", "lower", "share of what one group made that another was charged for by using it" },
+	{ 0 }
+};
+
 static const struct wring_detector isolation = {
 	.name = NAME,
 	.summary = "caches of a cgroup that shrink because of pressure in another",
@@ -200,6 +206,7 @@ static const struct wring_detector isolation = {
 	.controls =
 	"fires: controls-2014.bats, shrink-isolation with the fault wrong-group; silent: the same on a\n"
 	"stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(isolation);

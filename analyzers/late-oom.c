@@ -209,6 +209,12 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return r;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "time_to_oom_ms", "ms", "lower", "from the moment the limit is full to the kill" },
+	{ "time_to_oom_ratio", "", "lower", "the same over the time that filling takes without a limit" },
+	{ 0 }
+};
+
 static const struct wring_detector late_oom = {
 	.name = NAME,
 	.summary = "a load that cannot fit under memory.max is killed late, or never",
@@ -225,6 +231,7 @@ static const struct wring_detector late_oom = {
 	.controls =
 	"fires: late-oom.ko in oom-in-time (late), and with never=1 (never);\n"
 	"silent: oom-in-time and pinned-objects on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(late_oom);

@@ -136,6 +136,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "local_pct", "%", "higher", "share of the memory on the node it was asked for on" },
+	{ 0 }
+};
+
 static const struct wring_detector numa_spill = {
 	.name = NAME,
 	.summary = "memory from another node because of a memory limit (a guard)",
@@ -150,6 +155,7 @@ static const struct wring_detector numa_spill = {
 	.controls =
 	"fires: numa-at-limit with the fault module wrong-node in the limited group;\n"
 	"silent: numa-at-limit on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(numa_spill);

@@ -187,6 +187,16 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "stall_p99_ms", "ms", "lower", "99 % of the probe's operations took at most this much longer than its twin's outside the group" },
+	{ "stall_max_ms", "ms", "lower", "the same of the longest" },
+	{ "kswapd_blocked_pct", "%", "lower", "share of the time that kswapd was blocked" },
+	{ "kswapd_blocked_max_ms", "ms", "lower", "longest time that it was blocked" },
+	{ "kswapd_steal_bytes", "bytes", "", "what kswapd freed meanwhile" },
+	{ "allocstall", "count", "lower", "times a task had to reclaim by itself" },
+	{ 0 }
+};
+
 static const struct wring_detector reclaim_stall = {
 	.name = NAME,
 	.summary = "tasks, or kswapd, that wait far too long for reclaim",
@@ -204,6 +214,7 @@ static const struct wring_detector reclaim_stall = {
 	.controls =
 	"fires: shrinker-latency with the fault module slow-dcache, kswapd-blocked with\n"
 	"kswapd-stuck; silent: both on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(reclaim_stall);

@@ -284,6 +284,15 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "loss_ratio", "ratio", "lower", "largest share lost over the smallest, of caches that should lose alike" },
+	{ "left_pct", "%", "lower", "share of a cache's objects that is left after heavy pressure" },
+	{ "loss_pct", "%", "lower", "share of a cache's objects that light pressure took" },
+	{ "file_floor_pct", "%", "higher", "least page cache under pressure, of the limit" },
+	{ "slow_media_stall_ms", "ms", "lower", "how much longer reclaim took with a cache on a slow disk" },
+	{ 0 }
+};
+
 static const struct wring_detector slab_balance = {
 	.name = NAME,
 	.summary = "shares that several caches give when reclaim asks for memory",
@@ -308,6 +317,7 @@ static const struct wring_detector slab_balance = {
 	.controls =
 	"fires: controls-2014.bats with the faults small-first, deferred-windup, slab-withheld, sb-skipped, over-reclaim,\n"
 	"and vm.vfs_cache_pressure at 0 and 100000; silent: the same scenarios on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(slab_balance);

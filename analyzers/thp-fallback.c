@@ -116,6 +116,11 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "huge_pct", "%", "higher", "share of the touched memory in huge pages" },
+	{ 0 }
+};
+
 static const struct wring_detector thp_fallback = {
 	.name = NAME,
 	.summary = "huge pages that a limit denies although page cache could make room",
@@ -131,6 +136,7 @@ static const struct wring_detector thp_fallback = {
 	.controls =
 	"fires: thp-at-limit with the fault module thp-denied in one group;\n"
 	"silent: thp-at-limit on a stock kernel, and with both groups denied",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(thp_fallback);
