@@ -187,7 +187,7 @@ static int judge_load(struct wring_view *v, const struct wring_load *l, const st
 		return 0;
 	wring_metric(v, time, "ms", usual, "lower", "secondary");
 	if (fill)
-		wring_metric(v, ratio, "", usual / (fill * 1e3), "lower", "secondary");
+		wring_metric(v, ratio, "ratio", usual / (fill * 1e3), "lower", "secondary");
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 
 static const struct wring_metric_info metric_infos[] = {
 	{ "time_to_oom_ms", "ms", "lower", "from the moment the limit is full to the kill" },
-	{ "time_to_oom_ratio", "", "lower", "the same over the time that filling takes without a limit" },
+	{ "time_to_oom_ratio", "ratio", "lower", "the same over the time that filling takes without a limit" },
 	{ 0 }
 };
 
