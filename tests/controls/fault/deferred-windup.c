@@ -4,6 +4,8 @@
 #include "fault.h"
 #include <linux/shrinker.h>
 
+#define FEW 1000 /* the small ones of other filesystems would take up what was put off */
+
 static unsigned long late_count(struct shrinker *s, struct shrink_control *sc);
 static struct fault_hook hooks[] = { FAULT_HOOK("super_cache_count", late_count) };
 static unsigned long (*scan)(struct shrinker *s, struct shrink_control *sc);
@@ -13,7 +15,7 @@ static unsigned long late_count(struct shrinker *s, struct shrink_control *sc)
 {
 	unsigned long n = FAULT_REAL(hooks[0], late_count)(s, sc);
 
-	if (!n || n == SHRINK_EMPTY || !fault_in_memcg(sc->memcg) || !fault_now())
+	if (n < FEW || n == SHRINK_EMPTY || !fault_in_memcg(sc->memcg) || !fault_now())
 		return n;
 	if (!(sc->gfp_mask & __GFP_FS)) {
 		atomic_long_add(n, &deferred);
