@@ -68,13 +68,6 @@ scenarios=(small-slab-light deferred-nofs small-slab-heavy cache-balance shrinke
 	finding memcg-churn dying-memcg leak-kernel fail
 }
 
-@test "a fault: scans that were put off in GFP_NOFS context wind up: exit 1" {
-	needs_fault_modules
-	with_fault deferred-nofs deferred-windup group=deferred-nofs
-	run -1 wring_run "$T/deferred-nofs.ini"
-	finding deferred-nofs slab-balance '*' fail
-}
-
 @test "vfs_cache_pressure=0: shrinkers that do nothing leave names behind: exit 1" {
 	run -1 wring_run small-slab-heavy --sysctl=vm.vfs_cache_pressure=0
 	finding small-slab-heavy slab-balance left fail
