@@ -196,6 +196,8 @@ void wring_oom_kill_read(struct wring_view *v, struct wring_oom_kill *k)
 	k->clean_file = wring_oom_clean_file(o) * unit;
 	k->slab = o->slab_reclaimable * unit;
 	k->dirty = (wring_pos(o->file_dirty) + wring_pos(o->file_writeback)) * unit;
-	k->ledger = ledger_at(v, k->subject[0] ? k->subject : ".", o->t_ns);
+	/* what is held as anonymous or shared memory is in the report under that name, and says nothing about slab */
+	k->ledger = wring_pos(ledger_at(v, k->subject[0] ? k->subject : ".", o->t_ns) -
+			      (wring_pos(o->anon) + wring_pos(o->shmem)) * unit);
 	k->reclaimable = k->clean_file + wring_pos(k->slab - k->ledger);
 }

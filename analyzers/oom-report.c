@@ -111,7 +111,7 @@ static bool take_machine(struct wring_oom_report *o, const char *text)
 		{ "writeback:", &o->file_writeback }, { "slab_reclaimable:", &o->slab_reclaimable },
 		{ "slab_unreclaimable:", &o->slab_unreclaimable }, { "shmem:", &o->shmem },
 	};
-	long long n;
+	long long n, inactive;
 	int len = 0;
 
 	text += strspn(text, " ");
@@ -121,6 +121,9 @@ static bool take_machine(struct wring_oom_report *o, const char *text)
 	}
 	if (!strncmp(text, "Node ", 5))
 		return false;
+	if (o->anon < 0 && sscanf(text, "active_anon:%lld inactive_anon:%lld", &n, &inactive) == 2 && n >= 0 && inactive >= 0 &&
+	    n < MAX_BYTES >> 16 && inactive < MAX_BYTES >> 16)
+		o->anon = n + inactive;
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(keys); i++) {
 		const char *p = strstr(text, keys[i].key);
 		char *end;
@@ -212,8 +215,10 @@ static void feed_line(void *arg, const char *line)
 	}
 	if (!strncmp(text, "Out of memory: Kill", 19)) {
 		r->global++;
-		if (o && !o->is_memcg)
+		if (o && !o->is_memcg) {
 			o->is_global = true;
+			o->n_victims++;
+		}
 		r->is_open = false;
 		return;
 	}

@@ -149,6 +149,25 @@ static int64_t counted_kills(struct wring_view *v)
 /* Kills as memory.events counts them, and victims as the log names them. */
 struct tally { int64_t kills; size_t victims; };
 
+/* Tasks that had to reclaim for themselves; what kswapd could not do in time. */
+static void stalls(struct wring_view *v)
+{
+	static const char *const keys[] = { "allocstall_dma", "allocstall_dma32", "allocstall_normal", "allocstall_movable" };
+	int64_t sum = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(keys); i++) {
+		const struct wring_series *s = wring_view_series(v, "vmstat", "", keys[i]);
+
+		if (!s)
+			continue;
+		any = true;
+		sum += s->v[s->n - 1] - s->v[0];
+	}
+	if (any && wring_scenario_needs(v->scenario, "global-pressure"))
+		wring_metric(v, "allocstalls", "count", (double)sum, "lower", "secondary");
+}
+
 static void metrics(struct wring_view *v, const struct tally *t, const struct wring_oom_kill *worst,
 		    size_t global)
 {
@@ -159,6 +178,7 @@ static void metrics(struct wring_view *v, const struct tally *t, const struct wr
 	wring_metric(v, "load_errors", "count", (double)errors, "lower", "secondary");
 	if (global)
 		wring_metric(v, "global_oom_kills", "count", (double)global, "lower", "info");
+	stalls(v);
 	if (!worst)
 		return;
 	wring_metric(v, "kill_reclaimable_bytes", "bytes", (double)worst->reclaimable, "lower",
@@ -218,7 +238,7 @@ static int judge_reports(struct wring_view *v, const struct wring_oom_reports *r
 		if (!wring_oom_subject(v, k->o->oom_memcg, k->subject, sizeof(k->subject)) &&
 		    k->o->oom_memcg[0] && !strcmp(v->row->where, "host"))
 			continue;
-		t.victims += k->o->is_memcg ? k->o->n_victims : 0;
+		t.victims += k->o->n_victims; /* memory.events counts those of the whole machine, too */
 		weigh(v, k);
 		n++;
 	}

@@ -277,22 +277,28 @@ static void test_late_without_twin(void **state)
 /* ---- premature-oom: groups, disks, the machine ---- */
 
 /* A kill in `group` at its limit. Numbers in bytes. */
-static void put_kill(struct synth *s, int64_t t_ms, const char *group, int64_t limit, int64_t slab, int64_t file, int64_t dirty)
+static void put_kill_anon(struct synth *s, int64_t t_ms, const char *group, int64_t limit, int64_t anon, int64_t slab, int64_t file,
+			  int64_t dirty)
 {
 	char text[2048];
 
 	snprintf(text, sizeof(text),
 		 "wring-load invoked oom-killer: gfp_mask=0x400cc0(GFP_KERNEL_ACCOUNT), order=0, oom_score_adj=0\n"
 		 "memory: usage %lldkB, limit %lldkB, failcnt 37\n"
-		 "Memory cgroup stats for /wring/1/%s:\nanon 262144\nfile %lld\nkernel 1048576\nshmem 0\nfile_dirty %lld\n"
+		 "Memory cgroup stats for /wring/1/%s:\nanon %lld\nfile %lld\nkernel 1048576\nshmem 0\nfile_dirty %lld\n"
 		 "file_writeback 0\ninactive_file %lld\nactive_file 0\nslab_reclaimable %lld\nslab_unreclaimable 4096\n"
 		 "Tasks state (memory values in pages):\n"
 		 "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,oom_memcg=/wring/1/%s,"
 		 "task_memcg=/wring/1/%s,task=wring-load,pid=77,uid=0\n"
 		 "Memory cgroup out of memory: Killed process 77 (wring-load) total-vm:3140kB, anon-rss:256kB\n",
-		 (long long)limit / 1024, (long long)limit / 1024, group, (long long)file, (long long)dirty, (long long)file,
+		 (long long)limit / 1024, (long long)limit / 1024, group, (long long)anon, (long long)file, (long long)dirty, (long long)file,
 		 (long long)slab, group, group);
 	synth_log(s, t_ms, text);
+}
+
+static void put_kill(struct synth *s, int64_t t_ms, const char *group, int64_t limit, int64_t slab, int64_t file, int64_t dirty)
+{
+	put_kill_anon(s, t_ms, group, limit, 262144, slab, file, dirty);
 }
 
 struct group { size_t mem, stat, events; };
@@ -492,6 +498,29 @@ static void test_dirty(void **state)
 	synth_done(&s);
 }
 
+/* The victim's own anonymous memory is in the ledger, and no reason to think that slab is held. */
+static void test_anon_ledger(void **state)
+{
+	static const char plan[] = "[scenario]\nneeds = memcg\n[group a]\nmemory.max = 16M\n[load hog]\nworkload = anon\ngroup = a\n" PHASE;
+	const int64_t slab[4] = { 7 * MIB, 7 * MIB, 7 * MIB, MIB };
+	struct group a;
+	struct synth s;
+	size_t load;
+
+	(void)state;
+	synth_open(&s, "vm");
+	synth_run(&s, "pinned-objects", plan);
+	a = put_group(&s, "a");
+	load = synth_source(&s, "load", "hog", "", "held_bytes");
+	synth_sample(&s, load, 900, 8 * MIB);
+	put_kill_anon(&s, 1000, "a", 16 * MIB, 8 * MIB, 7 * MIB, 0, 0);
+	synth_sample(&s, load, 1010, I(0));
+	put_aftermath(&s, &a, "a", 2000, slab, 0, 0);
+	synth_judge(&s, "premature-oom");
+	EXPECT(&s, "withheld", "fail");
+	synth_done(&s);
+}
+
 /* The form is that of mm/show_mem.c; numbers in pages. */
 static void machine(struct synth *s, const char *where, int64_t slab_after)
 {
@@ -546,7 +575,7 @@ int main(void)
 		cmocka_unit_test(test_lag_eagain), cmocka_unit_test(test_lag_release), cmocka_unit_test(test_lag_dropped),
 		cmocka_unit_test(test_lag_none), cmocka_unit_test(test_late), cmocka_unit_test(test_late_never),
 		cmocka_unit_test(test_late_without_twin), cmocka_unit_test(test_sweep), cmocka_unit_test(test_own_aftermath),
-		cmocka_unit_test(test_refilled), cmocka_unit_test(test_dirty), cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_refilled), cmocka_unit_test(test_dirty), cmocka_unit_test(test_anon_ledger), cmocka_unit_test(test_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
