@@ -98,23 +98,22 @@ static int64_t limit_of(struct wring_view *v, const struct wring_load *l)
 	return max && !wring_parse_size(max, &bytes, NULL) && bytes <= INT64_MAX ? (int64_t)bytes : 0;
 }
 
-/* Starts of the load, and after how many of them somebody was killed at its limit before the next. */
+/* Starts of the load, and in how many of them somebody was killed at its limit before it ended. */
 static void count(struct wring_view *v, const struct wring_load *l, const struct wring_oom_kill *kills, size_t n, struct level *ret)
 {
 	const struct wring_events *e = wring_view_events(v);
-	int64_t from = INT64_MAX;
-	bool any, premature;
+	int64_t from = INT64_MAX, until = 0;
 
 	for (size_t i = 0; i <= e->n; i++) {
-		bool is_start = i < e->n && !strcmp(e->rows[i].kind, "load") && !strcmp(e->rows[i].subject, l->name) &&
-				!strncmp(e->rows[i].text, "start", 5);
-		int64_t until = i < e->n ? e->rows[i].t_ns : INT64_MAX;
+		bool is_own = i < e->n && !strcmp(e->rows[i].kind, "load") && !strcmp(e->rows[i].subject, l->name);
+		bool is_start = is_own && !strncmp(e->rows[i].text, "start", 5), any = false, premature = false;
 
+		if (is_own && !is_start)
+			until = e->rows[i].t_ns; /* the last of its processes ends it */
 		if (!is_start && i < e->n)
 			continue;
-		any = premature = false;
 		for (size_t k = 0; k < n && from != INT64_MAX; k++)
-			if (kills[k].o->t_ns >= from && kills[k].o->t_ns < until && kills[k].subject[0] &&
+			if (kills[k].o->t_ns >= from && kills[k].o->t_ns <= until && kills[k].subject[0] &&
 			    wring_load_within(v, l, kills[k].subject)) {
 				any = true;
 				premature |= is_premature(&kills[k]);
@@ -122,7 +121,8 @@ static void count(struct wring_view *v, const struct wring_load *l, const struct
 		ret->killed += premature;
 		ret->any += any;
 		ret->starts += is_start;
-		from = until;
+		from = is_start ? e->rows[i].t_ns : from;
+		until = INT64_MAX;
 	}
 }
 

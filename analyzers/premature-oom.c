@@ -74,10 +74,12 @@ static void judge_kill(struct wring_view *v, struct wring_oom_kill *k, bool dirt
 		set(k, WRING_INCONCLUSIVE, "aftermath");
 	else if (k->stage < 0)
 		set(k, WRING_PASS, "pinned");
-	else if (k->reclaimable < k->threshold || waits)
+	else if (k->reclaimable < k->threshold)
 		set(k, WRING_SUSPECT, "io");
 	else if (!o->may_enter_fs)
 		set(k, WRING_SUSPECT, "nofs");
+	else if (waits)
+		set(k, WRING_SUSPECT, "io");
 	else
 		set(k, WRING_V_FAIL, stage_class[k->stage]);
 }
