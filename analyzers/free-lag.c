@@ -315,7 +315,8 @@ static const struct wring_detector free_lag = {
 	"RCU, that one finds nothing and kills (thread 2020, 1b-1d).",
 	.limits = "lag-ms",
 	.controls =
-	"fires: rcu-holdoff.ko in rcu-free-lag;\n"
+	"fires: rcu-holdoff.ko, or both of rcutree.jiffies_till_{first,next}_fqs raised, in rcu-free-lag\n"
+	"and rcu-kswapd;\n"
 	"silent: rcu-free-lag on a stock kernel",
 	.metrics = metric_infos,
 	.judge = judge,
