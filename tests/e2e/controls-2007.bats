@@ -6,8 +6,8 @@ load verdicts
 
 # faulty SCENARIO DETECTOR CLASS: the run that went before found this.
 faulty() {
-	[ "$status" -eq 1 ]
 	finding "$1" "$2" "$3" fail
+	[ "$status" -eq 1 ]
 	[ "$(outcome_of "$1")" = fail ]
 	nothing_left
 }
@@ -26,7 +26,7 @@ faulty() {
 	nothing_left
 }
 
-@test "zram is filled before the disk is used, and both are given back" {
+@test "zram and the disk are swap for one scenario, and then for the next: exit 0" {
 	cat >"$T/swaps.ini" <<-EOF
 		[scenario]
 		name = swaps
@@ -52,6 +52,11 @@ faulty() {
 	run wring_run "$T/swaps.ini" "$T/again.ini"
 	[ "$(outcome_of swaps)" = ok ]
 	[ "$(outcome_of again)" = ok ]
+	# 512M and 32M, in kB, but for two headers
+	total=$(sqlite3 -cmd ".load $WRING_BUILD/wringsql" "file:$DB?mode=ro" \
+		"SELECT min(value) FROM sample WHERE sampler = 'meminfo' AND key = 'SwapTotal' AND value > 0")
+	[ "$total" -gt 550000 ]
+	[ "$total" -lt 557056 ]
 	[ "$(sql "SELECT count(*) FROM event WHERE kind = 'warn' AND subject = 'teardown'")" -eq 0 ]
 }
 
