@@ -354,7 +354,7 @@ static const struct wring_detector fairness = {
 	"somebody is killed with a tenth of swap free. A subsystem that hogs memory harms its own group (thread 2007, 4d and 4e).",
 	.limits = "kept-pct lost-pct swap-stall-s",
 	.controls =
-	"fires: fairness-matrix with wrong-group (loss), with sock-starve on the victim's group (slowdown, stalled);\n"
+	"fires: fairness-matrix with the fault wrong-group (loss); slowdown, stalled and harm in unit tests only;\n"
 	"swap-progress with vm.swappiness=0 (swap-kill); silent: both on a stock kernel",
 	.judge = judge,
 };

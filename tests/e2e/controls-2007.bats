@@ -70,7 +70,7 @@ faulty() {
 	faulty swap-progress fairness swap-kill
 }
 
-@test "sockets of a sibling that get no memory: net-starvation, stalled; fairness, stalled" {
+@test "sockets of a sibling that get no memory: net-starvation, stalled" {
 	needs_fault_modules
 	with_fault net-goodput sock-starve group=sibling
 	with_fault net-reserve sock-starve group=sibling
@@ -78,9 +78,6 @@ faulty() {
 	faulty net-goodput net-starvation stalled
 	run wring_run "$T/net-reserve.ini"
 	faulty net-reserve net-starvation stalled
-	with_fault fairness-matrix sock-starve group=v-sock
-	run wring_run "$T/fairness-matrix.ini"
-	faulty fairness-matrix fairness stalled
 }
 
 @test "memory.min and memory.low without effect: protection, min and low" {
