@@ -16,10 +16,15 @@ struct share { int64_t got, failed; double pct; };
 
 static bool find_share(struct wring_view *v, const char *load, struct share *ret)
 {
+	int64_t errors, dropped;
+
 	*ret = (struct share){ 0 };
 	if (wring_view_max(v, "load", load, "made_objects", INT64_MIN, INT64_MAX, &ret->got) ||
-	    wring_view_max(v, "load", load, "errors", INT64_MIN, INT64_MAX, &ret->failed) || !(ret->got + ret->failed))
+	    wring_view_max(v, "load", load, "errors", INT64_MIN, INT64_MAX, &errors) ||
+	    wring_view_max(v, "load", load, "dropped", INT64_MIN, INT64_MAX, &dropped) || !(ret->got + errors))
 		return false;
+	ret->got -= dropped; /* small pages instead (small = yes) */
+	ret->failed = errors + dropped;
 	ret->pct = 100.0 * (double)ret->got / (double)(ret->got + ret->failed);
 	return true;
 }

@@ -18,7 +18,8 @@
 enum kind { KIND_FAULT, KIND_PARTIAL, KIND_UNMAP, KIND_COLLAPSE };
 
 struct thp {
-	unsigned kind; /* parameter */
+	unsigned kind; /* parameters */
+	bool small;
 	uint64_t bytes;
 	struct wring_slots slots; /* addresses */
 };
@@ -27,6 +28,8 @@ static const struct wring_param params[] = {
 	{ "kind", WRING_ENUM, offsetof(struct thp, kind), .def = "fault", .choices = "fault|partial|unmap|collapse",
 	  .help = "one write that faults a huge page in; the same, and half of it given back; the same, and all but its first small page "
 		  "unmapped; or small pages collapsed into one" },
+	{ "small", WRING_BOOL, offsetof(struct thp, small), .def = "no",
+	  .help = "a fault that gets a small page instead: an object as well, and counted in `dropped`; no: a failure, tried again" },
 	{ 0 } };
 
 static int setup(struct wring_wctx *c, struct wring_err *err)
@@ -37,7 +40,7 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 
 	if (r)
 		return wring_err_set(err, r, "thp: this kernel has no transparent huge pages: " ENABLED ": %s", strerror(-r));
-	if (t->kind != KIND_COLLAPSE && strstr(enabled, "[never]"))
+	if (t->kind != KIND_COLLAPSE && !t->small && strstr(enabled, "[never]"))
 		return wring_err_set(err, -EINVAL, "thp: " ENABLED " is never; madvise or always is needed");
 	t->bytes = wring_pmd_size();
 	/* and the page table that is put by for the day it is split */
@@ -70,8 +73,11 @@ static int make_huge(struct wring_wctx *c, const struct thp *t, char *map)
 	/* one small page instead: counted as a failure, so that it does not pass for the footprint */
 	if (t->kind != KIND_COLLAPSE && mincore(map + t->bytes - wring_page_size(), wring_page_size(), &is_there))
 		return wring_failed(c, "mincore", errno);
-	if (t->kind != KIND_COLLAPSE && !(is_there & 1))
-		return wring_failed(c, "huge-fault", ENOMEM);
+	if (t->kind != KIND_COLLAPSE && !(is_there & 1)) {
+		if (!t->small)
+			return wring_failed(c, "huge-fault", ENOMEM);
+		wring_dropped(c, 1);
+	}
 	if (t->kind == KIND_FAULT)
 		return 0;
 	if (t->kind == KIND_COLLAPSE)

@@ -88,6 +88,13 @@ teardown() { wring_teardown; }
 	finding numa-at-limit numa-spill spill fail
 }
 
+@test "a kernel without huge pages (transparent_hugepage=never) is not judged by them" {
+	run wring_run thp-at-limit --append=transparent_hugepage=never
+	finding thp-at-limit thp-fallback fallback skip
+	finding thp-at-limit thp-fallback kill pass
+	no_failure thp-at-limit
+}
+
 @test "huge pages denied to both groups, and pages from the wrong node in both, are not the limit's fault" {
 	needs_fault_modules
 	with_fault thp-at-limit thp-denied

@@ -541,6 +541,38 @@ static void test_kinds(void **state)
 			fail_msg("%s %s", rows[i].sampler, rows[i].key);
 }
 
+/* The right thread by its name; a state is a letter, and a stack is told once a sleep, in the second sample of it. */
+static void test_kswapd(void **state)
+{
+	static const char states[] = "SDDDSD";
+	struct scratch *t = *state;
+	struct wring_source s;
+
+	put(t, "proc/40/comm", "kswapd0\n");
+	put(t, "proc/41/comm", "kswapd1\n");
+	put(t, "proc/41/stack", "[<0>] msleep+0x2d/0x40\n[<0>] balance_pgdat+0x1/0x2\n");
+	for (int i = 0; states[i]; i++) {
+		_cleanup_free_ char *text = wring_strf("41 (kswapd1) %c 2 0 0 0 -1 2623552 0 0 0 0 7 35 0 0 20 0 1 0 33 0 0\n", states[i]);
+
+		put(t, "proc/41/stat", text);
+		if (!i)
+			open_source(&s, "kswapd", "node1", t->fd);
+		assert_int_equal(wring_source_read(&s), 0);
+		EXPECT(&s, "blocked", states[i] == 'D');
+		EXPECT(&s, "cpu_ticks", 42);
+		assert_string_equal(s.note, i == 2 ? "msleep+0x2d/0x40 < balance_pgdat+0x1/0x2" : "");
+	}
+	assert_false(s.fresh);
+	wring_source_close(&s);
+	{
+		struct wring_err err = { 0 };
+		struct seen m = { .n = 0 };
+
+		assert_int_equal(wring_source_open(&s, wring_sampler_find("kswapd"), "node2", t->fd, missing, &m, &err), -ENOENT);
+		wring_source_close(&s);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -550,7 +582,7 @@ int main(void)
 		cmocka_unit_test(test_missing_files), cmocka_unit_test(test_kinds),
 		TEST(test_rows_come_and_go), TEST(test_widths), TEST(test_padding), TEST(test_psi_moves),
 		TEST(test_nodes_behind_a_single), TEST(test_truncated), TEST(test_empty_at_first), TEST(test_too_large),
-		TEST(test_many_nodes), TEST(test_not_numbers),
+		TEST(test_many_nodes), TEST(test_not_numbers), TEST(test_kswapd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
