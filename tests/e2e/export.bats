@@ -63,9 +63,16 @@ needs_module() { python -c "import $1" 2>/dev/null || skip "no python3-$2: apt-g
 	run -0 prove -e cat ok.ktap
 }
 
-# From Debian's source of 6.1: `./runtests --long` gets it, 139 MB; or put kunit_parser.py and kunit_printer.py there by hand.
+# From Debian's source of 6.1, 139 MB, where WRING_KUNIT=yes says so (runtests --long); or put kunit_parser.py and
+# kunit_printer.py there by hand.
 needs_kunit() {
 	KUNIT=$WRING_CACHE/kunit
+	if [ ! -e "$KUNIT/kunit_parser.py" ] && [ "${WRING_KUNIT:-}" = yes ]; then
+		apt-get download linux-source-6.1 >/dev/null 2>&1 || skip "cannot download linux-source-6.1"
+		mkdir -p "$KUNIT"
+		dpkg-deb --fsys-tarfile linux-source-6.1_*.deb | tar -xO ./usr/src/linux-source-6.1.tar.xz | xz -dc |
+			tar -x -C "$KUNIT" --strip-components=4 --wildcards '*/tools/testing/kunit/kunit_p*.py'
+	fi
 	[ -e "$KUNIT/kunit_parser.py" ] || skip "no $KUNIT/kunit_parser.py of a kernel tree (tools/testing/kunit)"
 }
 
