@@ -59,7 +59,7 @@ static int merge(const struct args *a)
 	struct wring_store *from[WRING_ARRAY_SIZE(a->files)] = { NULL }, *st = NULL;
 	struct wring_err err = { 0 };
 	struct stat mine, other;
-	bool exists = !stat(wring_db_path(a->db), &mine);
+	bool exists = !stat(wring_db_path(a->db), &mine), opened;
 	int r = 0;
 
 	if (!a->n)
@@ -72,6 +72,7 @@ static int merge(const struct args *a)
 	}
 	if (!r)
 		r = wring_store_open(wring_db_path(a->db), WRING_STORE_WRITE, &st, &err);
+	opened = !r;
 	for (size_t i = 0; i < a->n && !r; i++) {
 		struct wring_merged m;
 
@@ -82,7 +83,7 @@ static int merge(const struct args *a)
 	for (size_t i = 0; i < a->n; i++)
 		wring_store_close(from[i]);
 	wring_store_close(st);
-	return r ? wring_complain(&err, usage_or_broken(r)) : WRING_EXIT_OK;
+	return r ? wring_complain(&err, opened ? usage_or_broken(r) : WRING_EXIT_USAGE) : WRING_EXIT_OK;
 }
 
 static void tell(void *data, const char *line)
@@ -131,9 +132,9 @@ static int prune(const struct args *a)
 	if (access(wring_db_path(a->db), F_OK))
 		return wring_usage_error("no database %s: wring run makes one, --db=FILE names another", wring_db_path(a->db));
 	wring_rfc3339(wring_realtime_ns() - (int64_t)a->days * 86400 * WRING_NSEC_PER_SEC, before, sizeof(before));
-	r = wring_store_open(wring_db_path(a->db), a->dry_run ? WRING_STORE_READ : WRING_STORE_WRITE, &st, &err);
-	if (!r)
-		r = wring_store_prune(st, &p, &n, &err);
+	if (wring_store_open(wring_db_path(a->db), a->dry_run ? WRING_STORE_READ : WRING_STORE_WRITE, &st, &err))
+		return wring_complain(&err, WRING_EXIT_USAGE);
+	r = wring_store_prune(st, &p, &n, &err);
 	wring_store_close(st);
 	if (r)
 		return wring_complain(&err, usage_or_broken(r));
