@@ -502,6 +502,31 @@ static void test_text(void **state)
 	free(out);
 }
 
+/* POSIX.1-2017, 2.2.2: within single quotes only a single quote is not itself. */
+static void test_words(void **state)
+{
+	static const struct { const char *in, *shell, *word; } rows[] = {
+		{ "vm.swappiness=1", "vm.swappiness=1", "vm.swappiness_1" },
+		{ "", "''", "none" },
+		{ "it's $HOME", "'it'\\''s $HOME'", "it_s__HOME" },
+		{ "a\nb\x1b", "'a b '", "a_b_" },
+		{ "*", "'*'", "_" },
+	};
+	char number[32];
+
+	(void)state;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *shell = wring_text_shell(rows[i].in), *word = wring_text_word(rows[i].in);
+
+		assert_string_equal(shell, rows[i].shell);
+		assert_string_equal(word, rows[i].word);
+	}
+	assert_string_equal(wring_text_number(0.1, number, sizeof(number)), "0.1");
+	assert_string_equal(wring_text_number(-0.0, number, sizeof(number)), "0");
+	assert_string_equal(wring_text_number(9007199254740991.0, number, sizeof(number)), "9007199254740991");
+	assert_string_equal(wring_text_number(NAN, number, sizeof(number)), "0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_no_numbers),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
