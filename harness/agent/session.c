@@ -220,6 +220,23 @@ static int64_t cpu_ns(clockid_t id)
 	return ts.tv_sec * WRING_NSEC_PER_SEC + ts.tv_nsec;
 }
 
+/* r: of the steps. What was measured counts for the detectors; what a killed program says of itself does not. */
+static enum wring_outcome outcome_of(const struct wring_session *s, int r, struct wring_err *err)
+{
+	const struct wring_scenario *sc = s->scenario;
+
+	for (size_t i = 0; i < sc->n_loads; i++) {
+		if (r && wring_load_unable(s, i))
+			return WRING_SKIP;
+		if (!r && wring_load_killed(s, i)) {
+			wring_err_set(err, 0, "load %s: killed for memory in group %s while %s ran: its figures do not count", sc->loads[i].name,
+				      sc->loads[i].group, sc->loads[i].workload);
+			return WRING_NOISY;
+		}
+	}
+	return r ? WRING_BROKEN : WRING_OK;
+}
+
 int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 {
 	struct wring_session s = { .agent = a, .scenario = sc };
@@ -247,16 +264,7 @@ int wring_session_run(struct wring_agent *a, const struct wring_scenario *sc)
 		r = run_phase(&s, &sc->phases[i], &err);
 	if (!r)
 		wind_down(&s);
-	/* What was measured counts for the detectors; what the killed program says of itself does not. */
-	outcome = r ? WRING_BROKEN : WRING_OK;
-	for (size_t i = 0; i < sc->n_loads; i++)
-		if (r && wring_load_unable(&s, i)) {
-			outcome = WRING_SKIP;
-		} else if (!r && wring_load_killed(&s, i)) {
-			outcome = WRING_NOISY;
-			wring_err_set(&err, 0, "load %s: killed for memory in group %s while %s ran: its figures do not count", sc->loads[i].name,
-				      sc->loads[i].group, sc->loads[i].workload);
-		}
+	outcome = outcome_of(&s, r, &err);
 	/* Between the first mark and the last: sampling and sending; and the steps, where reclaim is done in our name. */
 	steps = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - steps;
 	all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - all;
