@@ -2,6 +2,7 @@
 #include "analyzers/load-metrics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "analyzers/output.h"
 #include "analyzers/view.h"
@@ -166,6 +167,19 @@ static void metrics_of(struct wring_view *v, const char *load, int64_t *total)
 	latencies_of(v, load);
 }
 
+/* What the scenario's own `reclaim` steps took. */
+static void reclaim_steps(struct wring_view *v)
+{
+	const struct wring_events *e = wring_view_events(v);
+	double ns = 0, took;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (!strcmp(e->rows[i].kind, "step") && !strcmp(e->rows[i].subject, "reclaim") && sscanf(e->rows[i].text, "done ns=%lf", &took) == 1)
+			ns += took;
+	if (ns > 0)
+		wring_metric(v, "reclaim_ns", "ns", ns, "lower", "info");
+}
+
 void wring_load_metrics(struct wring_view *v)
 {
 	double busy = busy_s(v, NULL);
@@ -178,6 +192,7 @@ void wring_load_metrics(struct wring_view *v)
 	}
 	if (busy > 0)
 		rate += (double)total / busy;
+	reclaim_steps(v);
 	if (rate > 0)
 		wring_metric(v, "ops_per_s", "1/s", rate, "higher", "secondary");
 }
