@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* wring ab: two arms in random blocks, one verdict. */
 #include <errno.h>
-#include <sha2.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,23 +8,11 @@
 #include "analyzers/stats/design.h"
 #include "harness/base/units.h"
 #include "harness/base/util.h"
-#include "harness/cmd/arm.h"
+#include "harness/cmd/abargs.h"
 #include "harness/cmd/cmd.h"
 
 enum { O_A = 512, O_B, O_BLOCKS, O_BOOTS, O_JOBS, O_AA, O_BISECT, O_UNTIL, O_FORMAT, O_RESUME, O_NO_DETERMINISTIC };
-enum { MAX_BLOCKS = 64, CONSOLE_LINES = 25, EXIT_SKIP = 125 };
-
-struct args {
-	struct wring_run_args run;
-	const char *texts[2], *format;
-	uint64_t blocks, boots, jobs;
-	bool aa, bisect, looks, resume, plain, has_seed;
-	char **argv;
-	int argc;
-	struct wring_arm_args arms[2];
-	struct wring_ab ab;
-	struct wring_err err;
-};
+enum { MAX_BLOCKS = 64, EXIT_SKIP = 125 };
 
 /* ---- options ---- */
 
@@ -57,7 +44,7 @@ static void make_options(void)
 	options[n++] = (struct argp_option)WRING_HELP_OPTION;
 }
 
-static int number(struct args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
+static int number(struct wring_ab_args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
 {
 	int r = wring_parse_u64(arg, 1, max, ret, &a->err);
 
@@ -66,7 +53,7 @@ static int number(struct args *a, const char *option, const char *arg, uint64_t 
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct args *a = state->input;
+	struct wring_ab_args *a = state->input;
 
 	if (a->err.code)
 		return 0;
@@ -113,11 +100,11 @@ static const struct argp argp = { options, parse, "SCENARIO|@SUITE|FILE.ini...",
 	"Values with a comma: --b 'append=\"isolcpus=1,2\"' or isolcpus=1\\,2.\n"
 	"Exit codes: 0 no regression, 1 regression, 2 usage error, 3 inconclusive, 4 could not be measured.", NULL, NULL, NULL };
 
-static int read_args(struct args *a, int argc, char **argv)
+static int read_args(struct wring_ab_args *a, int argc, char **argv)
 {
 	int code;
 
-	*a = (struct args){ .format = "text", .argc = argc, .argv = argv };
+	*a = (struct wring_ab_args){ .format = "text", .argc = argc, .argv = argv };
 	wring_run_args_init(&a->run);
 	code = wring_args(&argp, "ab", argc, argv, a);
 	if (!code && a->err.code)
@@ -127,23 +114,8 @@ static int read_args(struct args *a, int argc, char **argv)
 
 /* ---- --resume ---- */
 
-static char *join(int argc, char **argv)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-
-	for (int i = 1; f && i < argc; i++)
-		fprintf(f, "%s\n", argv[i]);
-	if (!f || fclose(f)) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
 /* The arguments of the last comparison that is not done. The text stays: the arguments point into it. */
-static int stored_args(struct args *a, struct wring_err *err)
+static int stored_args(struct wring_ab_args *a, struct wring_err *err)
 {
 	static char *argv[300];
 	const char *db = wring_db_path(a->run.db);
@@ -182,7 +154,7 @@ static int stored_args(struct args *a, struct wring_err *err)
 /* ---- the arms ---- */
 
 /* The layout of a kernel's memory depends on its command line's length. */
-static int even_out(struct args *a)
+static int even_out(struct wring_ab_args *a)
 {
 	char *x = a->arms[0].args.append, *y = a->arms[1].args.append;
 	char *shorter = strlen(x) < strlen(y) ? x : y;
@@ -193,7 +165,7 @@ static int even_out(struct args *a)
 	return 0;
 }
 
-static int open_arms(struct args *a)
+static int open_arms(struct wring_ab_args *a)
 {
 	static const char *const names[] = { "a", "b" }, *const flags[] = { "--a", "--b" };
 	int r = 0;
@@ -213,7 +185,7 @@ static int open_arms(struct args *a)
 	return r;
 }
 
-static void close_arms(struct args *a)
+static void close_arms(struct wring_ab_args *a)
 {
 	for (int i = 0; i < 2; i++) {
 		wring_arm_done(&a->arms[i]);
@@ -223,7 +195,7 @@ static void close_arms(struct args *a)
 
 /* Under TCG guest time is counted in instructions unless somebody does not want that; then everything is looked at again, because
  * CPUs and disks are others. */
-static int prepare(struct args *a)
+static int prepare(struct wring_ab_args *a)
 {
 	int r = open_arms(a);
 	bool tcg = true, host = false;
@@ -248,7 +220,7 @@ static int prepare(struct args *a)
 	return r;
 }
 
-static int check_arms(struct args *a)
+static int check_arms(struct wring_ab_args *a)
 {
 	_cleanup_free_ char *x = wring_arm_text(&a->arms[0]), *y = wring_arm_text(&a->arms[1]);
 
@@ -262,98 +234,7 @@ static int check_arms(struct args *a)
 	return 0;
 }
 
-/* ---- the comparison ---- */
-
-static char *fingerprint(const struct args *a)
-{
-	_cleanup_free_ char *x = wring_arm_text(&a->arms[0]), *y = wring_arm_text(&a->arms[1]);
-	_cleanup_free_ char *all = x && y ? wring_strf("%s\n%s\n%s\n%s\n%d %d %d %u", a->arms[0].name, a->arms[1].name, x, y, a->aa, a->looks,
-						       a->run.o.deterministic, a->ab.slots) : NULL;
-	char hex[SHA256_DIGEST_STRING_LENGTH];
-
-	return all && SHA256Data((const uint8_t *)all, strlen(all), hex) ? strdup(hex) : NULL;
-}
-
-static int begin(struct args *a, struct wring_store *st, const char *print)
-{
-	_cleanup_free_ char *argv = join(a->argc, a->argv), *about[2] = { wring_arm_about(&a->arms[0]), NULL };
-	const struct wring_place *p = &a->arms[0].arm.place;
-	static char host[] = "host", kvm[] = "kvm", tcg[] = "tcg";
-	int r;
-
-	about[1] = wring_arm_about(&a->arms[1]);
-	if (!argv || !about[0] || !about[1] || !print)
-		r = wring_err_set(&a->err, -ENOMEM, "comparison");
-	else
-		r = wring_store_begin_comparison(st, &(struct wring_comparison){
-			.argv = argv, .fingerprint = (char *)print, .name_a = a->arms[0].name, .name_b = a->arms[1].name, .about_a = about[0],
-			.about_b = about[1], .seed = (int64_t)a->run.o.seed, .slots = a->ab.slots,
-			.place = p->where == WRING_WHERE_HOST ? host : p->accel == WRING_ACCEL_KVM ? kvm : tcg,
-			.deterministic = a->run.o.deterministic, .aa = a->aa, .looks = a->looks }, &a->ab.comparison, &a->err);
-	free(about[1]);
-	return r;
-}
-
-/* The same command goes on with what it left unfinished. */
-static int begin_or_resume(struct args *a, struct wring_store *st)
-{
-	_cleanup_free_ char *print = fingerprint(a);
-	struct wring_comparisons all = { 0 };
-	struct wring_slots slots = { 0 };
-	int r = print ? wring_store_comparisons(st, NULL, &all, &a->err) : wring_err_set(&a->err, -ENOMEM, "comparison");
-	size_t i = all.n, done = 0;
-
-	while (!r && i > 0 && (all.rows[i - 1].done || strcmp(all.rows[i - 1].fingerprint, print) ||
-			       (a->has_seed && all.rows[i - 1].seed != (int64_t)a->run.o.seed)))
-		i--;
-	if (!r && !i && a->resume)
-		r = wring_err_set(&a->err, -ENOENT, "--resume: the kernel, the scenario or this wring is not the one that the comparison was begun "
-				  "with: begin a new one");
-	if (!r && i) {
-		a->ab.comparison = all.rows[i - 1].id;
-		a->run.o.seed = (uint64_t)all.rows[i - 1].seed;
-		a->ab.slots = (unsigned)all.rows[i - 1].slots;
-		r = wring_store_slots(st, a->ab.comparison, &slots, &a->err);
-		for (size_t k = 0; k < slots.n; k++)
-			done += !k || slots.rows[k].slot != slots.rows[k - 1].slot;
-		if (!r && !a->run.o.quiet)
-			fprintf(stderr, "wring: going on with comparison %lld: %zu of %u boots are there\n", (long long)a->ab.comparison, done, a->ab.slots);
-	} else if (!r) {
-		r = begin(a, st, print);
-	}
-	wring_cmp_slots_done(&slots);
-	wring_comparisons_done(&all);
-	a->ab.seed = a->run.o.seed;
-	return r;
-}
-
-/* What the kernel said last. */
-static void show_console(struct wring_store *st, int64_t boot)
-{
-	char *text = NULL;
-	size_t len = 0, lines = 0;
-	struct wring_err err;
-	const char *at;
-
-	if (wring_store_get_console(st, boot, &text, &len, &err) || !text)
-		fputs("wring: it wrote nothing to its console\n", stderr);
-	else {
-		while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-			text[--len] = '\0';
-		for (at = text + len; at > text && lines < CONSOLE_LINES; at--)
-			lines += at[-1] == '\n';
-		if (lines == CONSOLE_LINES)
-			at++;
-		fprintf(stderr, "wring: the last lines of its console:\n");
-		for (; *at; at++)
-			if (*at != '\r')
-				fputc((unsigned char)*at < ' ' && *at != '\n' ? '?' : *at, stderr);
-		fputc('\n', stderr);
-	}
-	free(text);
-}
-
-static void announce(const struct args *a, const char *db)
+static void announce(const struct wring_ab_args *a, const char *db)
 {
 	const struct wring_place *p = &a->arms[0].arm.place;
 	double floor = wring_blocks_floor(a->ab.slots / WRING_BLOCK, false), alpha = wring_level(0.05, (unsigned)a->arms[0].arm.scenarios.n, a->looks);
@@ -366,36 +247,10 @@ static void announce(const struct args *a, const char *db)
 			a->ab.slots == WRING_BLOCK ? "" : "s", 100 * alpha, floor, wring_blocks_needed(alpha, false));
 }
 
-static int run_ids(const struct wring_versus *v, int64_t **ret, size_t *ret_n)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < v->n; i++)
-		n += v->rows[i].n_runs;
-	*ret = calloc(n + 1, sizeof(**ret));
-	*ret_n = 0;
-	for (size_t i = 0; *ret && i < v->n; i++)
-		for (size_t k = 0; k < v->rows[i].n_runs; k++)
-			(*ret)[(*ret_n)++] = v->rows[i].runs[k].row.id;
-	return *ret ? 0 : -ENOMEM;
-}
-
-int wring_versus_json(struct wring_store *st, const struct wring_versus *v, const char *path, struct wring_err *err)
-{
-	struct wring_runs runs = { 0 };
-	int64_t *ids = NULL;
-	size_t n;
-	int r = run_ids(v, &ids, &n) ? wring_err_set(err, -ENOMEM, "runs") : wring_run_collect(st, ids, n, &runs, err);
-
-	if (!r)
-		r = wring_write_json(st, &runs, v, path, err);
-	wring_runs_done(&runs);
-	free(ids);
-	return r;
-}
+/* ---- the comparison ---- */
 
 /* Judges what is there. *ret_blocks: how many blocks to have for the next planned look, 0: this was the last. */
-static int conclude(struct args *a, struct wring_store *st, unsigned *ret_blocks)
+static int conclude(struct wring_ab_args *a, struct wring_store *st, unsigned *ret_blocks)
 {
 	struct wring_comparisons c = { 0 };
 	struct wring_versus v = { 0 };
@@ -422,7 +277,7 @@ static int conclude(struct args *a, struct wring_store *st, unsigned *ret_blocks
 	return r ? wring_complain(&a->err, WRING_EXIT_BROKEN) : code;
 }
 
-static int with_store(struct args *a, int (*what)(struct args *a, struct wring_store *st))
+static int with_store(struct wring_ab_args *a, int (*what)(struct wring_ab_args *a, struct wring_store *st))
 {
 	struct wring_store *st = NULL;
 	int r = wring_store_open(a->ab.db, WRING_STORE_WRITE, &st, &a->err);
@@ -433,18 +288,18 @@ static int with_store(struct args *a, int (*what)(struct args *a, struct wring_s
 	return r;
 }
 
-static int drop(struct args *a, struct wring_store *st)
+static int drop(struct wring_ab_args *a, struct wring_store *st)
 {
 	return wring_store_drop_comparison(st, a->ab.comparison, &a->err);
 }
 
-static int tell_dead(struct args *a, struct wring_store *st)
+static int tell_dead(struct wring_ab_args *a, struct wring_store *st)
 {
-	show_console(st, a->ab.dead_boot);
+	wring_ab_show_console(st, a->ab.dead_boot);
 	return 0;
 }
 
-static int run_all(struct args *a)
+static int run_all(struct wring_ab_args *a)
 {
 	unsigned next = 0;
 	int r, code;
@@ -473,7 +328,7 @@ static int run_all(struct args *a)
 	return code;
 }
 
-static int dry_run(struct args *a)
+static int dry_run(struct wring_ab_args *a)
 {
 	bool *is_b = calloc(a->ab.slots + 1, sizeof(*is_b));
 	int r = is_b ? wring_order(a->ab.seed, a->ab.slots / WRING_BLOCK, false, is_b) : -ENOMEM;
@@ -495,7 +350,7 @@ static void tell(const struct wring_ab *ab, unsigned slot, const struct wring_ar
 	fprintf(stderr, "wring: boot %u of %u: %s\n", slot + 1, ab->slots, arm->name);
 }
 
-static void set_size(struct args *a)
+static void set_size(struct wring_ab_args *a)
 {
 	unsigned boots = a->boots ? (unsigned)a->boots : a->blocks ? 2 * (unsigned)a->blocks : a->run.o.deterministic ? 4 : 8;
 
@@ -508,7 +363,7 @@ static void set_size(struct args *a)
 	}
 }
 
-static int compare(struct args *a)
+static int compare(struct wring_ab_args *a)
 {
 	int r = prepare(a), code;
 
@@ -519,7 +374,7 @@ static int compare(struct args *a)
 	if (!r && a->run.dry)
 		return dry_run(a) ? wring_complain(&a->err, WRING_EXIT_USAGE) : WRING_EXIT_OK;
 	if (!r)
-		r = with_store(a, begin_or_resume);
+		r = with_store(a, wring_ab_begin);
 	if (r)
 		return wring_complain(&a->err, WRING_EXIT_USAGE);
 	if (!a->run.o.quiet)
@@ -535,7 +390,7 @@ static int compare(struct args *a)
 	return compare(a);
 }
 
-static int checked(struct args *a)
+static int checked(struct wring_ab_args *a)
 {
 	int r = 0, code;
 
@@ -561,7 +416,7 @@ static int checked(struct args *a)
 
 static int ab(int argc, char **argv)
 {
-	static struct args a;
+	static struct wring_ab_args a;
 	int code;
 
 	make_options();
