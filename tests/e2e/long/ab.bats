@@ -42,14 +42,14 @@ row() {
 # The truth comes from boots that are not judged, with a seed of their own.
 @test "one per cent more work for each reclaimed name: a regression with 4 + 4 boots, while both cores are busy" {
 	needs_fault_modules
-	for p in 0 100; do
+	for p in 0 10000; do
 		run -0 wring run --deterministic --seed=9 -q --kernel="$WRING_KERNEL" --db=$p.db ./dentry-reclaim.ini --set=dentry-reclaim.loops=$p
 	done
 	none=$(sqlite3 0.db "SELECT value FROM metric WHERE name = 'reclaim_ns'")
-	hundred=$(sqlite3 100.db "SELECT value FROM metric WHERE name = 'reclaim_ns'")
-	loops=$(awk -v a="$none" -v b="$hundred" 'BEGIN { printf "%.0f", 100 * 0.01 * a / (b - a) }')
+	hundred=$(sqlite3 10000.db "SELECT value FROM metric WHERE name = 'reclaim_ns'")
+	loops=$(awk -v a="$none" -v b="$hundred" 'BEGIN { printf "%.0f", 10000 * 0.01 * a / (b - a) }')
 	[ "$loops" -ge 1 ]
-	truth=$(awk -v a="$none" -v b="$hundred" -v n="$loops" 'BEGIN { print 100 * (b - a) / a * n / 100 }')
+	truth=$(awk -v a="$none" -v b="$hundred" -v n="$loops" 'BEGIN { print 100 * (b - a) / a * n / 10000 }')
 	for _ in $(seq "$(nproc)"); do
 		(while :; do :; done) 3>&- &
 		BUSY="${BUSY:-} $!"
@@ -62,7 +62,7 @@ row() {
 
 @test "five per cent outside deterministic mode is never called the same" {
 	needs_fault_modules
-	run wring_ab --no-deterministic --blocks=3 --b set.dentry-reclaim.loops=20 ./dentry-reclaim.ini
+	run wring_ab --no-deterministic --blocks=3 --b set.dentry-reclaim.loops=2600 ./dentry-reclaim.ini
 	jq -e '.comparisons[0].metrics[] | select(.name == "reclaim_ns") | .verdict != "same" and .verdict != "improvement"' "$JSON"
 }
 
