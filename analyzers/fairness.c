@@ -337,6 +337,18 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "usual_kept_pct", "%", "higher", "share of its rate alone that a victim keeps beside a usual hog" },
+	{ "slowest_kept_pct", "%", "higher", "share of its rate alone that the slowest victim keeps beside the worst hog" },
+	{ "victims_lost_bytes", "bytes", "lower", "memory that victims lost although they were within their limits" },
+	{ "victim_oom_kills", "count", "lower", "victims killed for memory" },
+	{ "victim_refaults", "pages", "lower", "pages that victims had to read again" },
+	{ "longest_swap_stall_s", "s", "lower", "longest time in which nothing was swapped while swap was needed" },
+	{ "swapped_bytes_per_s", "B/s", "higher", "swapped out and in" },
+	{ "swap_oom_kills", "count", "lower", "kills for memory although there was swap left" },
+	{ 0 }
+};
+
 static const struct wring_detector fairness = {
 	.name = NAME,
 	.summary = "one group's memory is not paid for by another: slowdown, loss, refusals, kills",
@@ -356,6 +368,7 @@ static const struct wring_detector fairness = {
 	.controls =
 	"fires: fairness-matrix with the fault wrong-group (loss); slowdown, stalled and harm in unit tests only;\n"
 	"swap-progress with vm.swappiness=0 (swap-kill); silent: both on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(fairness);

@@ -177,6 +177,13 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "goodput_kept_pct", "%", "higher", "share of what it delivers alone that a load delivers beside a group under reclaim" },
+	{ "lowest_free_bytes", "bytes", "higher", "the least free memory of a node while packets came in" },
+	{ "nearest_node_pct", "%", "higher", "share of pages that came from the nearest node" },
+	{ 0 }
+};
+
 static const struct wring_detector net_starvation = {
 	.name = NAME,
 	.summary = "one cgroup's reclaim or sockets cost a sibling its goodput",
@@ -196,6 +203,7 @@ static const struct wring_detector net_starvation = {
 	"fires: net-goodput with net.ipv4.tcp_mem so small that the other group's sockets take it\n"
 	"all; with sock-starve on the sibling, from the beginning or from the first window\n"
 	"beside; silent: net-goodput and net-reserve on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(net_starvation);

@@ -287,6 +287,7 @@ static const struct wring_metric_info metric_infos[] = {
 	{ "kill_limit_bytes", "bytes", "", "the limit at that kill" },
 	{ "errors_at_max", "count", "lower", "system calls that failed at memory.max, above those of the twin without a limit" },
 	{ "errors_at_high", "count", "lower", "the same in a group with a memory.high below" },
+	{ "allocstalls", "count", "lower", "allocations that had to reclaim by themselves" },
 	{ "killed_pct", "%", "lower", "share of a load's starts in which somebody was killed" },
 	{ "smallest_surviving_limit_bytes", "bytes", "lower", "mean of the smallest limit without a kill" },
 	{ 0 }

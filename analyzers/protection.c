@@ -202,6 +202,12 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	return 0;
 }
 
+static const struct wring_metric_info metric_infos[] = {
+	{ "protected_lost_pct", "%", "lower", "share of what memory.low or memory.min promised that was taken all the same" },
+	{ "unprotected_lost_pct", "%", "", "the same of a group without a promise" },
+	{ 0 }
+};
+
 static const struct wring_detector protection = {
 	.name = NAME,
 	.summary = "memory.low and memory.min are held under pressure",
@@ -217,6 +223,7 @@ static const struct wring_detector protection = {
 	.controls =
 	"fires: protection with the fault protection-ignored on one group, or pages-withheld on all\n"
 	"others; silent: protection on a stock kernel",
+	.metrics = metric_infos,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(protection);

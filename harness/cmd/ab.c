@@ -39,7 +39,7 @@ static void make_options(void)
 		options[n++] = *o;
 	/* Runs are repeated by blocks. */
 	for (const struct argp_option *o = wring_run_option_table; o->name && n < WRING_ARRAY_SIZE(options) - 2; o++)
-		if (strcmp(o->name, "reps") && strcmp(o->name, "help"))
+		if (strcmp(o->name, "reps") && strcmp(o->name, "budget") && strcmp(o->name, "help"))
 			options[n++] = *o;
 	options[n++] = (struct argp_option)WRING_HELP_OPTION;
 }

@@ -52,7 +52,7 @@ stub_qemu() {
 		[run]="accel append budget cpus db deterministic dry-run help json kernel known label long memory nodes quiet reps seed set sysctl timeout verbose where"
 		[load]="accel append cpus db deterministic dry-run duration fs groups guest-nodes help high json kernel known label list low max mem-nodes
 			mem-policy memory min nodes oom-ok procs quiet reps seed swap-max sysctl threads timeout verbose where"
-		[ab]="a aa accel append b bisect blocks boots cpus db deterministic dry-run format help jobs json kernel known label memory
+		[ab]="a aa accel append b bisect blocks boots cpus db deterministic dry-run format help jobs json kernel known label long memory
 			no-deterministic nodes quiet resume seed set sysctl timeout until verbose where"
 		[compare]="db format help json"
 		[check]="db help json known"
