@@ -239,7 +239,6 @@ static void add_disks(struct args *a, const struct wring_vm_spec *s)
  * stacks of RCU stalls and hung tasks are printed at level 6.
  * panic=-1: a panic resets, and -no-reboot turns that into the end of QEMU.
  * An oops does not panic: the task dies, the log tells, and the agent can still send what it has.
- * Deterministic: where the kernel lies moves reclaim by 3 % from seed to seed; in one place, by 0.02 %.
  * TCG alone: vCPUs share one TSC but do not promise so, and a starved host makes the timer check panic, and the calibration of
  * the TSC wrong. */
 static void add_kernel(struct args *a, const struct wring_vm_spec *s)
@@ -257,8 +256,8 @@ static void add_kernel(struct args *a, const struct wring_vm_spec *s)
 	add(a, "/proc/self/fd/%d", s->initramfs_fd);
 	add(a, "-append");
 	add(a, "console=ttyS0 loglevel=4 sysctl.kernel.printk=7 printk.devkmsg=on panic=-1 sysrq_always_enabled "
-	    "unknown_nmi_panic=1 psi=1 cgroup_no_v1=all rdinit=/init%s%s%s%s%s",
-	    s->deterministic ? " nokaslr" : "", s->accel == WRING_ACCEL_TCG ? " no_timer_check tsc=reliable" : "", tsc, has_more ? " " : "",
+	    "unknown_nmi_panic=1 psi=1 cgroup_no_v1=all rdinit=/init%s%s%s%s",
+	    s->accel == WRING_ACCEL_TCG ? " no_timer_check tsc=reliable" : "", tsc, has_more ? " " : "",
 	    has_more ? s->append : "");
 }
 
