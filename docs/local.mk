@@ -11,12 +11,12 @@ EXTRA_DIST += $(doc_files) $(man_sources) docs/man/page.sh
 
 # Manual pages: the text is in docs/man/NAME.scd; what the programs know themselves, they put in.
 man_pages = docs/man/wring.1 docs/man/wring-load.1 docs/man/wring-ab.1 docs/man/wring-scenario.5 docs/man/wring-export.5 \
-	docs/man/wring-workloads.7 docs/man/wring-samplers.7 docs/man/wring-detectors.7
+	docs/man/wring-report.7 docs/man/wring-workloads.7 docs/man/wring-samplers.7 docs/man/wring-detectors.7
 if HAVE_SCDOC
 man_MANS = $(man_pages)
 endif
 CLEANFILES += $(man_pages)
-$(man_pages): $(man_sources) docs/man/page.sh docs/scenario-format.md docs/export.md docs/comparing.md wring$(EXEEXT)
+$(man_pages): $(man_sources) docs/man/page.sh docs/scenario-format.md docs/export.md docs/comparing.md docs/report.md wring$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) docs/man && $(srcdir)/docs/man/page.sh ./wring$(EXEEXT) $(srcdir)/$@.scd >$@-scd && \
 	$(SCDOC) <$@-scd >$@-t && rm $@-scd && mv $@-t $@
 

@@ -7,7 +7,7 @@ wring_SOURCES = $(harness_base_sources) $(harness_api_sources) $(harness_plan_so
 	harness/agent/cgroup.c harness/agent/cgroup.h harness/agent/sysctl.c harness/agent/workdir.c harness/agent/agent.h harness/agent/out.h \
 	$(workload_sources) $(workload_common) \
 	$(store_sources) $(detector_sources) $(report_sources) $(stats_sources)
-nodist_wring_SOURCES = $(store_built) $(scenarios_built) $(control_built)
+nodist_wring_SOURCES = $(store_built) $(scenarios_built) $(control_built) $(report_built)
 wring_LDADD = $(store_libs) $(base_libs) $(JANSSON_LIBS) $(INIH_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) \
 	$(SMARTCOLS_LIBS) $(LIBMD_LIBS) $(GSL_LIBS) $(CGROUP_LIBS) -lpthread
 

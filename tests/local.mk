@@ -32,7 +32,8 @@ unit_tests = tests/unit/test_base \
 	tests/unit/test_vm \
 	tests/unit/test_load \
 	tests/unit/test_output \
-	tests/unit/test_workloads
+	tests/unit/test_workloads \
+	tests/unit/test_history
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(harness_base_sources)
 tests_unit_test_base_LDADD = $(CMOCKA_LIBS) $(base_libs)
@@ -54,35 +55,38 @@ tests_unit_test_verdict_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
 tests_unit_test_changepoint_SOURCES = tests/unit/test_changepoint.c $(harness_base_sources) $(stats_sources)
 tests_unit_test_changepoint_LDADD = $(CMOCKA_LIBS) $(base_libs) $(GSL_LIBS)
 tests_unit_test_detect_2007_SOURCES = tests/unit/test_detect_2007.c $(judge_sources)
-nodist_tests_unit_test_detect_2007_SOURCES = $(store_built)
+nodist_tests_unit_test_detect_2007_SOURCES = $(store_built) $(report_built)
 tests_unit_test_detect_2007_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c $(judge_sources)
-nodist_tests_unit_test_detect_SOURCES = $(store_built)
+nodist_tests_unit_test_detect_SOURCES = $(store_built) $(report_built)
 tests_unit_test_detect_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_rcu_SOURCES = tests/unit/test_detect_rcu.c $(judge_sources)
-nodist_tests_unit_test_detect_rcu_SOURCES = $(store_built)
+nodist_tests_unit_test_detect_rcu_SOURCES = $(store_built) $(report_built)
 tests_unit_test_detect_rcu_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_2014_SOURCES = tests/unit/test_detect_2014.c $(judge_sources)
-nodist_tests_unit_test_detect_2014_SOURCES = $(store_built)
+nodist_tests_unit_test_detect_2014_SOURCES = $(store_built) $(report_built)
 tests_unit_test_detect_2014_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_detect_limits_SOURCES = tests/unit/test_detect_limits.c $(judge_sources)
-nodist_tests_unit_test_detect_limits_SOURCES = $(store_built)
+nodist_tests_unit_test_detect_limits_SOURCES = $(store_built) $(report_built)
 tests_unit_test_detect_limits_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_load_SOURCES = tests/unit/test_load.c $(judge_sources) $(harness_samplers_sources)
-nodist_tests_unit_test_load_SOURCES = $(store_built)
+nodist_tests_unit_test_load_SOURCES = $(store_built) $(report_built)
 tests_unit_test_load_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_judge_SOURCES = tests/unit/test_judge.c $(judge_sources)
-nodist_tests_unit_test_judge_SOURCES = $(store_built)
+nodist_tests_unit_test_judge_SOURCES = $(store_built) $(report_built)
 tests_unit_test_judge_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_kernel_SOURCES = tests/unit/test_kernel.c $(vm_sources)
 tests_unit_test_kernel_LDADD = $(CMOCKA_LIBS) $(vm_libs)
 tests_unit_test_vm_SOURCES = tests/unit/test_vm.c $(vm_sources)
 tests_unit_test_vm_LDADD = $(CMOCKA_LIBS) $(vm_libs)
 tests_unit_test_output_SOURCES = tests/unit/test_output.c $(judge_sources)
-nodist_tests_unit_test_output_SOURCES = $(store_built)
+nodist_tests_unit_test_output_SOURCES = $(store_built) $(report_built)
 tests_unit_test_output_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 tests_unit_test_workloads_SOURCES = tests/unit/test_workloads.c $(workload_sources) $(workload_common) $(harness_base_sources)
 tests_unit_test_workloads_LDADD = $(CMOCKA_LIBS) $(base_libs) -lm
+tests_unit_test_history_SOURCES = tests/unit/test_history.c $(judge_sources)
+nodist_tests_unit_test_history_SOURCES = $(store_built) $(report_built)
+tests_unit_test_history_LDADD = $(CMOCKA_LIBS) $(judge_libs)
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -90,7 +94,7 @@ endif
 
 # ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
 fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output \
-	tests/fuzz/fuzz_report
+	tests/fuzz/fuzz_report tests/fuzz/fuzz_html
 fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)
@@ -104,8 +108,12 @@ tests_fuzz_fuzz_samplers_LDADD = $(base_libs)
 tests_fuzz_fuzz_output_SOURCES = tests/fuzz/fuzz_output.c $(fuzz_sources) $(harness_base_sources) analyzers/output.h analyzers/figures.c \
 	analyzers/stress-ng.c analyzers/fio.c
 tests_fuzz_fuzz_output_LDADD = $(YAML_LIBS) $(JANSSON_LIBS) $(base_libs)
+tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c $(fuzz_sources) $(harness_base_sources) analyzers/report/html-write.c \
+	analyzers/report/text.c
+nodist_tests_fuzz_fuzz_html_SOURCES = $(report_built)
+tests_fuzz_fuzz_html_LDADD = $(base_libs)
 tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c $(fuzz_sources) $(judge_sources)
-nodist_tests_fuzz_fuzz_report_SOURCES = $(store_built)
+nodist_tests_fuzz_fuzz_report_SOURCES = $(store_built) $(report_built)
 tests_fuzz_fuzz_report_LDADD = $(judge_libs)
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
@@ -115,6 +123,10 @@ check_PROGRAMS += tests/e2e/mkdb
 tests_e2e_mkdb_SOURCES = tests/e2e/mkdb.c $(harness_base_sources) $(store_sources)
 nodist_tests_e2e_mkdb_SOURCES = $(store_built)
 tests_e2e_mkdb_LDADD = $(store_libs) $(base_libs)
+check_PROGRAMS += tests/e2e/mkhistory
+tests_e2e_mkhistory_SOURCES = tests/e2e/mkhistory.c $(harness_base_sources) $(store_sources)
+nodist_tests_e2e_mkhistory_SOURCES = $(store_built)
+tests_e2e_mkhistory_LDADD = $(store_libs) $(base_libs)
 # A load without an agent.
 check_PROGRAMS += tests/e2e/loadrun
 tests_e2e_loadrun_SOURCES = tests/e2e/loadrun.c harness/api/loadproto.h $(harness_base_sources)
@@ -149,4 +161,8 @@ CLEANFILES += $(bench_programs)
 bench: $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) $(bench_programs)
 	tests/bench/bench$(EXEEXT) --build=. --kernel="$${WRING_KERNEL:-$(abs_top_srcdir)/build/kernel}" $(BENCH)
 .PHONY: bench
+bench-trend: $(bin_PROGRAMS) tests/e2e/mkhistory$(EXEEXT)
+	d=`mktemp -d` && tests/e2e/mkhistory$(EXEEXT) $$d/one.db 1 3334 3 200 3300 8 && tests/e2e/mkhistory$(EXEEXT) $$d/many.db 40 250 1 200 230 8 && \
+	for a in "--all --db=$$d/one.db" "--db=$$d/many.db"; do echo "wring trend $$a"; bash -c "time ./wring trend $$a >$$d/out"; done; rm -rf $$d
+.PHONY: bench-trend
 # ---- end of make bench ----

@@ -106,7 +106,7 @@ const char *wring_text_value(double value, const char *unit, char *buf, size_t s
 	if (!strcmp(unit, "bytes") && value >= 0 && value < 9e18)
 		snprintf(buf, size, "%s",
 			 wring_format_size((uint64_t)value, number, sizeof(number)));
-	else if (fabs(value) < 1e15 && value == floor(value))
+	else if (fabs(value) < 1e15 && (value == floor(value) || fabs(value) >= 1e4))
 		snprintf(buf, size, "%.0f%s%s", value, *unit ? " " : "", unit);
 	else
 		snprintf(buf, size, "%.4g%s%s", value, *unit ? " " : "", unit);

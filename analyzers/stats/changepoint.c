@@ -8,11 +8,13 @@
 #include <string.h>
 #include "analyzers/stats/design.h"
 #include "analyzers/stats/order.h"
+#include "harness/base/util.h"
 
 struct search {
 	struct wring_change_opts o;
 	gsl_rng *rng;
-	double *row;		/* row[i * n + j]: sum of |y[i] - y[k]| over k < j */
+	double *sum;		/* sum[j * n + i]: of |y[i] - y[k]| over k < j; then two rows for best_split() */
+	double inverse[513], twice[513]; /* 1 / r and 2 / (r - 1) */
 	double *y, *mixed;
 	struct wring_change *found;
 	size_t n_found;
@@ -39,37 +41,40 @@ double wring_lag(const double *y, size_t n, size_t lag)
 }
 
 /* The largest Q over all pairs of neighbouring segments [0, t) and [t, k): mn/(m+n) times twice the mean distance between
- * them less the mean distances within each. Sums grow by one value a step, so this takes n^2 steps. */
+ * them less the mean distances within each. Sums grow by one value a step, so this takes n^2 steps; it is done a thousand times
+ * for each change, so there is no division in it, and memory is read in its order. */
 static double best_split(struct search *s, const double *y, size_t n, size_t *at)
 {
 	size_t least = s->o.min_segment;
-	double best = -INFINITY, left = 0, *whole = s->row + n * n;
+	double best = -INFINITY, left = 0, *whole = s->sum + (n + 1) * n, *own = whole + n;
 
-	for (size_t i = 0; i < n; i++) {
-		double sum = 0;
+	for (size_t i = 0; i < n; i++)
+		s->sum[i] = 0;
+	for (size_t j = 0; j < n; j++) {
+		const double *from = s->sum + j * n;
+		double *to = s->sum + (j + 1) * n;
 
-		for (size_t j = 0; j < n; j++) {
-			s->row[i * n + j] = sum;
-			sum += fabs(y[i] - y[j]);
-		}
-		whole[i] = (i ? whole[i - 1] : 0) + s->row[i * n + i];
+		for (size_t i = 0; i < n; i++)
+			to[i] = from[i] + fabs(y[i] - y[j]);
+		own[j] = from[j];
+		whole[j] = (j ? whole[j - 1] : 0) + own[j];
 	}
 	for (size_t t = 1; t + least <= n; t++) {
-		double right = 0, m = (double)t;
+		const double *before = s->sum + t * n;
+		double right = 0, m = (double)t, within;
 
-		left += s->row[(t - 1) * n + t - 1];
+		left += own[t - 1];
 		if (t < least)
 			continue;
+		within = t > 1 ? 2 * left / (m - 1) : 0;
 		for (size_t k = t; k < n; k++) {
-			double r = (double)(k - t + 1), q;
+			size_t r = k - t + 1;
+			double q;
 
-			right += s->row[k * n + k] - s->row[k * n + t];
-			if (k - t + 1 < least)
+			right += own[k] - before[k];
+			if (r < least)
 				continue;
-			q = 2 / (m * r) * (whole[k] - left - right);
-			q -= m > 1 ? 2 / (m * (m - 1)) * left : 0;
-			q -= r > 1 ? 2 / (r * (r - 1)) * right : 0;
-			q *= m * r / (m + r);
+			q = (2 * (whole[k] - left - right) - (double)r * within - m * right * s->twice[r]) * s->inverse[t + r];
 			if (q > best) {
 				best = q;
 				if (at)
@@ -169,11 +174,15 @@ int wring_changes(const double *y, size_t n, const struct wring_change_opts *opt
 	s.o.permutations = s.o.permutations ? s.o.permutations : 999;
 	step = s.o.window / 2;
 	s.rng = wring_rng(s.o.seed);
-	s.row = malloc((s.o.window + 1) * s.o.window * sizeof(*s.row));
+	s.sum = malloc((s.o.window + 3) * s.o.window * sizeof(*s.sum));
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(s.inverse); i++) {
+		s.inverse[i] = i ? 1 / (double)i : 0;
+		s.twice[i] = i > 1 ? 2 / ((double)i - 1) : 0;
+	}
 	s.mixed = calloc(n + s.o.window, sizeof(*s.mixed));
 	s.found = calloc(n + 1, sizeof(*s.found));
 	s.y = malloc((n + 1) * sizeof(*s.y));
-	if (!s.rng || !s.row || !s.mixed || !s.found || !s.y)
+	if (!s.rng || !s.sum || !s.mixed || !s.found || !s.y)
 		goto out;
 	for (size_t from = 0; from < n; from += step) {
 		size_t len = n - from < s.o.window ? n - from : s.o.window;
@@ -197,7 +206,7 @@ int wring_changes(const double *y, size_t n, const struct wring_change_opts *opt
 out:
 	if (s.rng)
 		gsl_rng_free(s.rng);
-	free(s.row);
+	free(s.sum);
 	free(s.mixed);
 	free(s.found);
 	free(s.y);

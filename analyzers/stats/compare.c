@@ -153,16 +153,18 @@ static bool matters(const struct sample *s, const struct wring_cmp_metric *m, co
 	return d && !(fabs(pct) < r->min_pct) && !(fabs(diff) < m->min_abs);
 }
 
+double wring_cmp_least(const char *name, const char *unit)
+{
+	size_t len = strlen(unit);
+	bool time = !strcmp(unit, "s") || !strcmp(unit, "ms") || !strcmp(unit, "us") || !strcmp(unit, "ns");
+	bool rate = len > 2 && !strcmp(unit + len - 2, "/s");
+
+	return (time || rate) && !strstr(name, "p99") ? 3 : 10;
+}
+
 static double least_that_matters(const struct wring_cmp_metric *m)
 {
-	size_t len = strlen(m->unit);
-	bool time = !strcmp(m->unit, "s") || !strcmp(m->unit, "ms") || !strcmp(m->unit, "us") || !strcmp(m->unit, "ns");
-	bool rate = len > 2 && !strcmp(m->unit + len - 2, "/s");
-	double declared = m->min_effect_pct;
-
-	if (!(declared > 0))
-		declared = (time || rate) && !strstr(m->name, "p99") ? 3 : 10;
-	return fmax(declared, 2 * m->noise_pct);
+	return fmax(m->min_effect_pct > 0 ? m->min_effect_pct : wring_cmp_least(m->name, m->unit), 2 * m->noise_pct);
 }
 
 /* Two groups of at least a fifth of ten or more runs, with a hole between them that is wider than either, and neither the

@@ -62,6 +62,8 @@ struct wring_cmp_total {
 	char reason[240];
 };
 
+/* The smallest change in percent that matters where nothing is declared. */
+double wring_cmp_least(const char *name, const char *unit);
 /* results: one for each metric. Runs in any order, at most WRING_PERM_MAX. 0 or a negative errno. */
 int wring_compare(const struct wring_cmp_run *run, size_t n_runs, const struct wring_cmp_metric *metric, size_t n_metrics,
 		  const struct wring_cmp_opts *opts, struct wring_cmp_result *results, struct wring_cmp_total *total,

@@ -15,7 +15,7 @@ struct wring_cmd {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
 };
 extern const struct wring_cmd wring_cmd_run, wring_cmd_check, wring_cmd_list, wring_cmd_show, wring_cmd_export, wring_cmd_doctor,
-	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual, wring_cmd_report, wring_cmd_db, wring_cmd_ab, wring_cmd_compare;
+	wring_cmd_kconfig, wring_cmd_load, wring_cmd_manual, wring_cmd_report, wring_cmd_db, wring_cmd_trend, wring_cmd_ab, wring_cmd_compare;
 
 /* The options of run: load takes them too, and hands them on; ab reads them for each arm. */
 extern const struct argp_option wring_run_option_table[];

@@ -14,7 +14,7 @@
 
 static const struct wring_cmd *const commands[] = {
 	&wring_cmd_run, &wring_cmd_ab, &wring_cmd_load, &wring_cmd_compare, &wring_cmd_check, &wring_cmd_list, &wring_cmd_show,
-	&wring_cmd_report, &wring_cmd_export, &wring_cmd_db, &wring_cmd_doctor, &wring_cmd_kconfig,
+	&wring_cmd_report, &wring_cmd_trend, &wring_cmd_export, &wring_cmd_db, &wring_cmd_doctor, &wring_cmd_kconfig,
 	&wring_cmd_manual,
 };
 
