@@ -54,8 +54,7 @@ static int run_detector(struct wring_view *v, const char *name, struct wring_err
 		return wring_err_prefix(err, "detector %s", name);
 	/* trouble that detectors do not see: lost findings, unreadable samples */
 	if (v->results->error) {
-		if (err)
-			*err = v->results->err;
+		*err = v->results->err;
 		return wring_err_prefix(err, "detector %s", name);
 	}
 	return 0;
