@@ -86,15 +86,41 @@ needs_fault_modules() {
 	cp "$controls"/*.ini "$T"
 }
 
-# with_fault SCENARIO MODULE [KEY=VALUE...]: $T/SCENARIO.ini, a shipped scenario that begins with planting this fault.
+# with_fault SCENARIO MODULE [KEY=VALUE...] [+ ...]: $T/SCENARIO.ini, a shipped scenario (or one of tests/controls) that begins
+# with planting this fault, or several. `sysctl KEY VALUE` is a fault, too, which goes with the scenario; a module stays in its guest.
 with_fault() {
-	local scenario=$1 module=$2
+	local scenario=$1 from=$top/workloads/scenarios/$1.ini
 
-	shift 2
-	awk -v ko="$module.ko" -v params="$*" '
-		/^\[phase / && !planted++ { print "[phase plant]\ndo = module " ko " " params "\n" }
+	shift
+	[ -e "$from" ] || from=$controls/$scenario.ini
+	awk -v faults="$*" '
+		BEGIN {
+			n = split(faults, fault, " [+] ")
+			for (i = 1; i <= n; i++) {
+				split(fault[i], word, " ")
+				is_module = word[1] != "sysctl"
+				carry = carry (is_module ? " " word[1] ".ko" : "")
+				steps = steps (i == 1 ? "do = " : "  ") (is_module ? "module " word[1] ".ko" substr(fault[i], length(word[1]) + 1) : fault[i]) "\n"
+			}
+		}
+		/^\[phase / && !planted++ { print "[phase plant]\n" steps }
 		{ print }
-		$0 == "[scenario]" { print "carry = " ko }' "$top/workloads/scenarios/$scenario.ini" >"$T/$scenario.ini"
+		$0 == "[scenario]" && carry { print "carry =" carry }' "$from" >"$T/$scenario.ini"
+}
+
+# own_boot SCENARIO...: $T/SCENARIO.ini gets a guest of its own, so that faults which disturb each other share a call.
+own_boot() {
+	local s
+
+	for s in "$@"; do
+		grep -q '^needs = ' "$T/$s.ini" || sed -i 's/^\[scenario\]$/&\nneeds = memcg/' "$T/$s.ini"
+		sed -i '/fresh-boot/!s/^needs = .*/& fresh-boot/' "$T/$s.ini"
+	done
+}
+
+# named SCENARIO NAME: $T/SCENARIO.ini becomes $T/NAME.ini, so that two faults in one scenario share a call.
+named() {
+	sed "s/^name = .*/name = $2/" "$T/$1.ini" >"$T/$2.ini"
 }
 
 # ---- running wring ----

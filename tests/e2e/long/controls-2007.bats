@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The thread of 2007, network and reserves: what its detectors say about a stock kernel, and about one with a fault planted.
 
-load helper
-load verdicts
+load ../helper
+load ../verdicts
 
 # faulty SCENARIO DETECTOR CLASS: the run that went before found this.
 faulty() {
@@ -73,32 +73,40 @@ faulty() {
 @test "sockets of a sibling that get no memory: net-starvation, stalled" {
 	needs_fault_modules
 	with_fault net-goodput sock-starve group=sibling
-	with_fault net-reserve sock-starve group=sibling
-	run wring_run "$T/net-goodput.ini"
+	run wring_run "$T/net-goodput.ini" net-reserve
 	faulty net-goodput net-starvation stalled
-	run wring_run "$T/net-reserve.ini"
 	faulty net-reserve net-starvation stalled
 }
 
-@test "memory.min and memory.low without effect: protection, min and low" {
+@test "memory.min and memory.low without effect, or a sibling that is never reclaimed, so that memory.low pays: protection, min and low" {
+	local c
+
 	needs_fault_modules
 	for c in min low; do
 		with_fault protection protection-ignored group=$c
-		run wring_run "$T/protection.ini"
-		faulty protection protection $c
+		own_boot protection
+		named protection no-$c
 	done
-}
-
-@test "a sibling whose pages are never reclaimed, so that memory.low pays: protection, low" {
-	needs_fault_modules
 	with_fault protection pages-withheld group=stream
-	run wring_run "$T/protection.ini"
+	own_boot protection
+	run wring_run "$T/no-min.ini" "$T/no-low.ini" "$T/protection.ini"
+	faulty no-min protection min
+	faulty no-low protection low
 	faulty protection protection low
 }
 
-@test "a hog whose reclaim takes the names of another group: fairness, loss" {
+@test "a hog whose reclaim takes the names of another group, victims refused and starved beside it: fairness, loss, harm, slowdown, stalled" {
 	needs_fault_modules
-	with_fault fairness-matrix wrong-group group=hog victim=v-dentry
-	run wring_run "$T/fairness-matrix.ini"
+	with_fault fairness-matrix sock-starve group=v-sock
+	own_boot fairness-matrix
+	named fairness-matrix starved
+	with_fault fairness-matrix wrong-group group=hog victim=v-dentry + nofs-fails group=v-inode every=5 + sock-starve group=v-sock every=0
+	own_boot fairness-matrix
+	sed -i 's|^  mark beside-sock|  sysctl /sys/module/sock_starve/parameters/every 1\n&|
+		s|^  stop hog-sock|  sysctl /sys/module/sock_starve/parameters/every 0\n&|' "$T/fairness-matrix.ini"
+	run wring_run "$T/fairness-matrix.ini" "$T/starved.ini"
 	faulty fairness-matrix fairness loss
+	faulty fairness-matrix fairness harm
+	faulty fairness-matrix fairness slowdown
+	faulty starved fairness stalled
 }

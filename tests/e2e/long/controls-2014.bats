@@ -2,7 +2,7 @@
 # Positive and negative controls of slab-balance, isolation and dying-memcg on a real kernel. Each fault acts only below the cgroup
 # of its scenario, so all share one boot.
 
-load helper
+load ../helper
 
 setup() {
 	wring_setup

@@ -2,7 +2,7 @@
 # Scenarios of the 2015 thread and their neighbours: silent on a stock kernel, and each detector fires where its fault is planted.
 # A module stays in its guest, so scenarios behind the one that plants it run with it, too.
 
-load helper
+load ../helper
 
 setup() {
 	wring_setup

@@ -2,7 +2,7 @@
 # The scenarios of the 2020 thread (RCU and OOM) and their neighbours: with a fault planted their detectors fire, without one
 # they do not. A fault stays for the life of its guest, so what runs behind it in the same call has it, too.
 
-load helper
+load ../helper
 
 setup() {
 	wring_setup
@@ -70,8 +70,10 @@ teardown() { wring_teardown; }
 
 @test "OOM kills that come late are found by late-oom, with nothing to reclaim and with pinned slab: exit 1" {
 	needs_fault_modules
-	with_fault oom-in-time late-oom ms=15000
-	run -1 wring_run "$T/oom-in-time.ini" pinned-objects --set=oom-in-time.rounds=1 --set=pinned-objects.rounds=1
+	# Two rounds of reclaim may each come to a kill: patience has to outlast several of them.
+	with_fault oom-in-time late-oom ms=12000
+	run -1 wring_run "$T/oom-in-time.ini" pinned-objects --set=oom-in-time.rounds=1 --set=oom-in-time.patience=90s \
+		--set=pinned-objects.rounds=1 --set=pinned-objects.patience=90s
 	finding oom-in-time late-oom late fail
 	finding pinned-objects late-oom late fail
 	nothing_left
