@@ -26,6 +26,7 @@ struct high {
 	bool has_peak, has_events, has_lag, has_rate, is_unreclaimable;
 	int64_t value, events, tasks, folio, sock;
 	int64_t kernel, raw; /* at most, all of it and that outside of slab; a kernel that does not say: all there is */
+	int64_t other;       /* the rest: slab, anonymous memory and page cache */
 	double lag_s, rate, lagging, above_s, area, allowed, strict;
 	const char *lag_from;
 };
@@ -277,7 +278,7 @@ static void find_allowed(struct wring_view *v, struct high *h)
 
 static void find_kernel(struct wring_view *v, struct high *h)
 {
-	int64_t slab = 0;
+	int64_t slab = 0, anon = 0, file = 0;
 
 	if (wring_view_max(v, "memory.stat", h->subject, "kernel", h->t_set, INT64_MAX, &h->kernel)) {
 		h->kernel = INT64_MAX;
@@ -286,6 +287,9 @@ static void find_kernel(struct wring_view *v, struct high *h)
 	h->kernel += wring_view_tolerance(v);
 	if (!wring_view_max(v, "memory.stat", h->subject, "slab", h->t_set, INT64_MAX, &slab))
 		h->raw = h->kernel - slab;
+	(void)wring_view_max(v, "memory.stat", h->subject, "anon", h->t_set, INT64_MAX, &anon);
+	(void)wring_view_max(v, "memory.stat", h->subject, "file", h->t_set, INT64_MAX, &file);
+	h->other = slab + anon + file;
 }
 
 static enum wring_verdict verdict_of(const struct high *h, double overrun, const char **ret_class)
@@ -309,7 +313,7 @@ static enum wring_verdict verdict_of(const struct high *h, double overrun, const
 	}
 	if (h->has_events && !h->events)
 		*ret_class = "ignored";
-	else if (h->raw > h->value / 2)
+	else if (h->raw > h->value / 2 || h->raw > h->other) /* samples may have missed most of a short peak */
 		*ret_class = "overrun-pages";
 	return WRING_V_FAIL;
 }

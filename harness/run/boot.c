@@ -29,6 +29,19 @@ static int add_file(struct wring_initramfs *i, const char *host, const char *gue
 	return r ? wring_err_set(err, r, "%s: %s", host, strerror(-r)) : wring_initramfs_add_data(i, guest, 0644, data, len, err);
 }
 
+/* Scenarios may share a file; two files of one name, which the initramfs refuses, are something else. */
+static bool carried_before(const struct wring_scenarios *s, size_t row, const char *host)
+{
+	for (size_t k = 0; k < row; k++)
+		for (size_t c = 0; c < s->rows[k]->n_carry; c++) {
+			_cleanup_free_ char *other = wring_carry_path(s->rows[k], s->rows[k]->carry[c]);
+
+			if (other && !strcmp(other, host))
+				return true;
+		}
+	return false;
+}
+
 static int add_carried(struct wring_initramfs *i, const struct wring_scenarios *s, struct wring_err *err)
 {
 	for (size_t k = 0; k < s->n; k++)
@@ -36,8 +49,11 @@ static int add_carried(struct wring_initramfs *i, const struct wring_scenarios *
 			const char *file = s->rows[k]->carry[c], *base = strrchr(file, '/');
 			_cleanup_free_ char *host = wring_carry_path(s->rows[k], file);
 			_cleanup_free_ char *guest = wring_strf("/carry/%s", base ? base + 1 : file);
-			int r = host && guest ? add_file(i, host, guest, err) : wring_err_set(err, -ENOMEM, "carry");
+			int r;
 
+			if (host && carried_before(s, k, host))
+				continue;
+			r = host && guest ? add_file(i, host, guest, err) : wring_err_set(err, -ENOMEM, "carry");
 			if (r)
 				return wring_err_prefix(err, "scenario %s: carry", s->rows[k]->name);
 		}
