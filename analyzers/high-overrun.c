@@ -21,7 +21,7 @@ enum { BATCH_PAGES = 128 }; /* two charge batches of 64 pages before a task look
 /* One group with a memory.high, and what its overrun is measured against. */
 struct high {
 	const char *subject;
-	int64_t t_set, high;
+	int64_t t_set, t_end, high; /* judged from the limit until its tasks are killed */
 	bool is_late; /* set or changed while loads ran: memory.peak is older than the limit */
 	bool has_peak, has_events, has_lag, has_rate, is_unreclaimable;
 	int64_t value, events, tasks, folio, sock;
@@ -207,7 +207,7 @@ static bool is_unreclaimable(struct wring_view *v, const struct high *h)
 
 	if (!s || at == s->n)
 		return false;
-	for (size_t i = at; i < s->n; i++)
+	for (size_t i = at; i < s->n && s->t_ns[i] <= h->t_end; i++)
 		if (s->v[i] > s->v[at])
 			at = i;
 	for (size_t i = 0; i < n_kinds; i++) {
@@ -225,7 +225,7 @@ static void time_above(struct wring_view *v, struct high *h)
 {
 	const struct wring_series *s = wring_view_series(v, "memory", h->subject, "current");
 
-	for (size_t i = s ? wring_series_find(s, h->t_set) : 0; s && i + 1 < s->n; i++) {
+	for (size_t i = s ? wring_series_find(s, h->t_set) : 0; s && i + 1 < s->n && s->t_ns[i + 1] <= h->t_end; i++) {
 		double dt = (double)(s->t_ns[i + 1] - s->t_ns[i]) / 1e9;
 
 		if (s->v[i] <= h->high)
@@ -242,13 +242,13 @@ static int find_value(struct wring_view *v, struct high *h)
 
 	h->has_peak =
 		!h->is_late &&
-		!wring_view_max(v, "memory", h->subject, "peak", INT64_MIN, INT64_MAX, &peak) &&
+		!wring_view_max(v, "memory", h->subject, "peak", INT64_MIN, h->t_end, &peak) &&
 		peak > 0;
 	if (h->has_peak) {
 		h->value = peak;
 		return 0;
 	}
-	return wring_view_max(v, "memory", h->subject, "current", h->t_set, INT64_MAX, &h->value);
+	return wring_view_max(v, "memory", h->subject, "current", h->t_set, h->t_end, &h->value);
 }
 
 /* What was allocated while freed memory was on its way back. Only kernel memory comes late (RCU): it is no more than that. */
@@ -280,12 +280,12 @@ static void find_kernel(struct wring_view *v, struct high *h)
 {
 	int64_t slab = 0, anon = 0, file = 0;
 
-	if (wring_view_max(v, "memory.stat", h->subject, "kernel", h->t_set, INT64_MAX, &h->kernel)) {
+	if (wring_view_max(v, "memory.stat", h->subject, "kernel", h->t_set, h->t_end, &h->kernel)) {
 		h->kernel = INT64_MAX;
 		return;
 	}
 	h->kernel += wring_view_tolerance(v);
-	if (!wring_view_max(v, "memory.stat", h->subject, "slab", h->t_set, INT64_MAX, &slab))
+	if (!wring_view_max(v, "memory.stat", h->subject, "slab", h->t_set, h->t_end, &slab))
 		h->raw = h->kernel - slab;
 	(void)wring_view_max(v, "memory.stat", h->subject, "anon", h->t_set, INT64_MAX, &anon);
 	(void)wring_view_max(v, "memory.stat", h->subject, "file", h->t_set, INT64_MAX, &file);
@@ -332,7 +332,7 @@ static void judge_high(struct wring_view *v, struct high *h)
 	time_above(v, h);
 	h->has_events = !wring_view_max(v, "memory.events", h->subject, "high", INT64_MIN,
 					INT64_MAX, &h->events);
-	if (wring_view_max(v, "memory.stat", h->subject, "sock", h->t_set, INT64_MAX, &h->sock))
+	if (wring_view_max(v, "memory.stat", h->subject, "sock", h->t_set, h->t_end, &h->sock))
 		h->sock = 0;
 	find_kernel(v, h);
 	find_allowed(v, h);
@@ -396,6 +396,22 @@ static bool is_high_write(const struct wring_event *e)
 	return !strcmp(e->kind, "limit") && !strncmp(e->text, "memory.high=", 12);
 }
 
+/* A killed task is no longer slowed down: it charges what its system call still asks for, in order to get out of it
+ * (mem_cgroup_handle_over_high() sleeps killably). */
+static int64_t first_kill(struct wring_view *v, const char *subject)
+{
+	const struct wring_events *e = wring_view_events(v);
+
+	for (size_t i = 0; i < e->n; i++) {
+		const struct wring_event *x = &e->rows[i];
+
+		if (!strcmp(x->kind, "step") && !strcmp(x->subject, "kill") && strncmp(x->text, "done", 4) &&
+		    (wring_group_within(x->text, subject) || wring_group_within(subject, x->text)))
+			return x->t_ns;
+	}
+	return INT64_MAX;
+}
+
 /* The last memory.high written to the group. */
 static bool find_high(struct wring_view *v, const char *subject, struct high *h)
 {
@@ -413,6 +429,7 @@ static bool find_high(struct wring_view *v, const char *subject, struct high *h)
 		h->t_set = x->t_ns;
 	}
 	h->is_late = h->t_set > first_start(v, subject);
+	h->t_end = first_kill(v, subject);
 	return h->high > 0;
 }
 
@@ -456,7 +473,8 @@ static const struct wring_detector high_overrun = {
 	.name = NAME,
 	.summary = "usage above memory.high beyond what is in flight",
 	.doc =
-	"memory.peak over memory.high of each group that got one before its loads started.\n"
+	"memory.peak over memory.high of each group that got one before its loads started, until the\n"
+	"step `kill` takes its tasks: those are no longer slowed down.\n"
 	"Allowed: 1.25 % of high, for each task max(128 pages, largest folio: 2M where the\n"
 	"group had huge pages, or anonymous memory and THP is not off), the fastest allocation\n"
 	"rate (load.made_bytes over 100 ms) times the lag with which reclaimed pages come back:\n"

@@ -232,7 +232,7 @@ static void judge_unfair(struct round *r)
 /* Of a load that is spread over directories, over all of them. */
 static void load_metrics(const struct round *r, const struct wring_load *l)
 {
-	int64_t before = 0, after = 0;
+	int64_t first = 0, before = 0, after = 0;
 	bool heavy = false;
 
 	for (size_t i = 0; i < r->c->n; i++) {
@@ -240,10 +240,13 @@ static void load_metrics(const struct round *r, const struct wring_load *l)
 
 		if (c->load != l)
 			continue;
+		first += c->cached[0];
 		before += c->cached[r->k];
 		after += c->cached[r->k + 1];
 		heavy = heavy || pressure(r, c).is_heavy;
 	}
+	if (heavy && !before)
+		before = first; /* light pressure took all: nothing of it is left after heavy pressure */
 	if (before > 0) {
 		_cleanup_free_ char *name = wring_strf("%s_pct.%s", heavy ? "left" : "loss", l->name);
 		double left = 100.0 * (double)after / (double)before;

@@ -347,6 +347,38 @@ static void test_asleep(void **state)
 	run_asleep(1500, 0, "skip"); /* nothing to reclaim */
 }
 
+/* What a killed task still charges on its way out of a system call is not held against memory.high; what it charged before is. */
+static void run_killed(const char *kill, const char *verdict)
+{
+	struct synth s;
+	size_t memory, stat;
+
+	start(&s, "high-long-syscall",
+	      "[scenario]\nname = high-long-syscall\ndetectors = high-overrun\n[group work]\nmemory.high = 32M\n[group other]\n"
+	      "[load l]\nworkload = long-syscall\ngroup = work\n[phase p]\ndo = mark x\n");
+	memory = synth_source(&s, "memory", "work", "", "current peak");
+	stat = synth_source(&s, "memory.stat", "work", "", "anon active_file inactive_file slab_reclaimable kernel slab");
+	synth_event(&s, 10, "limit", "work", "memory.high=33554432");
+	synth_event(&s, 100, "load", "l", "start procs=1");
+	synth_event(&s, 3000, "step", "kill", kill);
+	for (int64_t t = 50; t <= 4000; t += 50) {
+		int64_t bytes = t <= 3000 ? 32 * MIB : 98 * MIB;
+
+		synth_sample(&s, memory, t, bytes, bytes);
+		synth_sample(&s, stat, t, I(0), I(0), 20 * MIB, I(0), I(0), I(0));
+	}
+	synth_judge(&s, "high-overrun");
+	EXPECT(&s, "overrun", verdict);
+	synth_done(&s);
+}
+
+static void test_killed(void **state)
+{
+	(void)state;
+	run_killed("work", "pass");
+	run_killed("other", "fail");
+}
+
 /* 64M of page cache in one jump and a barrier of a second: freed pages of page cache do not wait for RCU, so they explain nothing. */
 static void test_lag_is_kernel_memory(void **state)
 {
@@ -384,7 +416,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_high_stall), cmocka_unit_test(test_probe),	   cmocka_unit_test(test_kswapd),
 		cmocka_unit_test(test_numa),	   cmocka_unit_test(test_thp),		   cmocka_unit_test(test_errno),
-		cmocka_unit_test(test_above_max),  cmocka_unit_test(test_asleep),	   cmocka_unit_test(test_lag_is_kernel_memory),
+		cmocka_unit_test(test_above_max),  cmocka_unit_test(test_asleep),	   cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_lag_is_kernel_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
