@@ -47,7 +47,7 @@ add_modules() {
 	done >"$ROOT/modules/order"
 }
 
-make_root() { # TARGETS...
+make_root() { # SECONDS TARGETS...
 	local dir p
 
 	ROOT=$BATS_FILE_TMPDIR/root
@@ -56,6 +56,8 @@ make_root() { # TARGETS...
 	done
 	cp "$BUSYBOX" "$ROOT/bin/busybox"
 	cp "$top/tests/e2e/host-init" "$ROOT/init"
+	echo "$1" >"$ROOT/seconds"
+	shift
 	echo "$*" >"$ROOT/targets"
 	cp "$controls"/*.ini "$ROOT/scenarios"
 	for p in wring wring-agent wring-load; do
@@ -69,8 +71,9 @@ make_root() { # TARGETS...
 	(cd "$ROOT" && find . | "$BUSYBOX" cpio -o -H newc 2>/dev/null) >"$BATS_FILE_TMPDIR/root.cpio"
 }
 
+# The guest gives up after $HOST_SECONDS (default 300).
 host_setup_file() { # TARGETS...
-	local accel=tcg,thread=single
+	local accel=tcg,thread=single seconds=${HOST_SECONDS:-300}
 
 	OUT=$BATS_FILE_TMPDIR/out
 	export OUT
@@ -80,10 +83,10 @@ host_setup_file() { # TARGETS...
 	unpack_kernel || skip "no kernel as a package or an unpacked one: ./quickstart gets one, or set WRING_KERNEL"
 	find_busybox || skip "no busybox-static, and apt-get cannot download it"
 	[ "$WRING_ACCEL" = tcg ] || accel=$WRING_ACCEL
-	make_root "$@"
+	make_root "$seconds" "$@"
 	mkdir -p "$OUT"
 	SECONDS=0
-	timeout 400 qemu-system-x86_64 -nodefaults -display none -no-reboot -M q35 -cpu max -accel "$accel" -smp 2 -m 2G \
+	timeout $((seconds + 100)) qemu-system-x86_64 -nodefaults -display none -no-reboot -M q35 -cpu max -accel "$accel" -smp 2 -m 2G \
 		-kernel "$KERNEL"/boot/vmlinuz-* -initrd "$BATS_FILE_TMPDIR/root.cpio" \
 		-append "console=ttyS0 loglevel=4 panic=-1 no_timer_check tsc=reliable psi=1 cgroup_no_v1=all rdinit=/init" \
 		-serial "file:$OUT/console" -device virtio-serial \

@@ -4,7 +4,8 @@
 load ../helper
 load ../host
 
-setup_file() { host_setup_file @smoke; }
+# Three minutes of scenarios on top of what host.bats does.
+setup_file() { HOST_SECONDS=900 host_setup_file @smoke; }
 
 @test "@smoke as root on a stock kernel: no failure, and nothing is left" {
 	case $(cat "$OUT/root.code") in
