@@ -59,6 +59,31 @@ static char *chosen(char *text)
 	return from + 1;
 }
 
+/* Of these pairs the kernel makes the one zero when the other is written. */
+static const char *const pairs[][2] = {
+	{ "vm.dirty_ratio", "vm.dirty_bytes" },
+	{ "vm.dirty_background_ratio", "vm.dirty_background_bytes" },
+	{ "vm.overcommit_ratio", "vm.overcommit_kbytes" },
+};
+
+/* The other one of a pair is remembered if it was in force. It is written down first, so that it is restored last. */
+static int remember_other(struct wring_agent *a, const char *key)
+{
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(pairs); i++) {
+		bool is_first = !strcmp(key, pairs[i][0]);
+		const char *other = pairs[i][is_first ? 1 : 0];
+		_cleanup_free_ char *path = NULL, *old = NULL;
+
+		if (!is_first && strcmp(key, pairs[i][1]))
+			continue;
+		path = path_of(other);
+		if (!path || wring_read_line(AT_FDCWD, path, &old) || !strcmp(old, "0"))
+			return 0;
+		return remember(a, other, old);
+	}
+	return 0;
+}
+
 int wring_sysctl_set(struct wring_agent *a, const char *key, const char *value, struct wring_err *err)
 {
 	_cleanup_free_ char *path = path_of(key), *old = NULL;
@@ -67,7 +92,7 @@ int wring_sysctl_set(struct wring_agent *a, const char *key, const char *value, 
 	/* vm.drop_caches and the like are commands: nobody may read them, and there is nothing to put back */
 	if (r == -EACCES)
 		r = 0;
-	else if (!r)
+	else if (!r && !(r = remember_other(a, key)))
 		r = remember(a, key, chosen(old));
 	/* One that can only be written (vm.drop_caches) is an order, with nothing to put back. */
 	if (r == -EACCES && !old)

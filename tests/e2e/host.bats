@@ -41,6 +41,7 @@ setup() {
 	grep -q '/sys/block/loop0/loop/backing_file' "$OUT/recorder.during"
 	grep -qx 7 "$OUT/recorder.during"
 	grep -qx 93 "$OUT/recorder.during"
+	grep -qx 33554432 "$OUT/recorder.during"
 }
 
 @test "Ctrl-C: exit 4, nothing is left" {
