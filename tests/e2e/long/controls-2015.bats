@@ -66,15 +66,9 @@ teardown() { wring_teardown; }
 
 @test "shrinkers that sleep make a probe wait that its twin outside the cgroup does not: exit 1" {
 	needs_fault_modules
-<<<<<<< HEAD:tests/e2e/long/controls-2015.bats
 	with_fault shrinker-latency slow-dcache group=work ms=3000
 	run -1 wring_run "$T/shrinker-latency.ini" --set=shrinker-latency.duration=10s
 	finding shrinker-latency reclaim-stall latency-max fail
-=======
-	with_fault shrinker-latency slow-dcache group=work ms=1000
-	run -1 wring_run "$T/shrinker-latency.ini"
-	finding shrinker-latency reclaim-stall latency fail
->>>>>>> e000409 (shrinker-latency judges waiting, not the freeing of all names in one go; findings; the host's guest has time for @smoke):tests/e2e/controls-2015.bats
 }
 
 @test "a kswapd that sleeps beside clean page cache is a reclaim-stall, with its stack: exit 1" {
