@@ -348,7 +348,7 @@ static const struct wring_detector dying_memcg = {
 	.limits = "residue leak leak-kernel leak-slab leak-percpu stranded-pct",
 	.controls =
 	"fires: a tmpfs file or memfd held open from outside in each cycle; memcg-churn with the faults\n"
-	"css-leak and kmem-leak, offline-reparent with reparent-lost (controls-2014.bats); silent: the\n"
+	"css-leak and kmem-leak, offline-reparent with reparent-lost (tests/e2e/long/controls-2014.bats); silent: the\n"
 	"same without a holder or a fault",
 	.metrics = metric_infos,
 	.judge = judge,

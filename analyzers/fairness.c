@@ -366,7 +366,8 @@ static const struct wring_detector fairness = {
 	"somebody is killed with a tenth of swap free. A subsystem that hogs memory harms its own group (thread 2007, 4d and 4e).",
 	.limits = "kept-pct lost-pct swap-stall-s",
 	.controls =
-	"fires: fairness-matrix with the fault wrong-group (loss); slowdown, stalled and harm in unit tests only;\n"
+	"fires: fairness-matrix with the faults wrong-group (loss), sock-starve (slowdown beside the hog, stalled from the\n"
+	"beginning) and nofs-fails (harm);\n"
 	"swap-progress with vm.swappiness=0 (swap-kill); silent: both on a stock kernel",
 	.metrics = metric_infos,
 	.judge = judge,

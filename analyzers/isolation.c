@@ -204,7 +204,7 @@ static const struct wring_detector isolation = {
 	"who made an object is charged for it, not who uses it.",
 	.limits = "loss-pct owner-pct",
 	.controls =
-	"fires: controls-2014.bats, shrink-isolation with the fault wrong-group; silent: the same on a\n"
+	"fires: long/controls-2014.bats, shrink-isolation with the fault wrong-group; silent: the same on a\n"
 	"stock kernel",
 	.metrics = metric_infos,
 	.judge = judge,

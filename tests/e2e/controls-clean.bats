@@ -21,8 +21,9 @@ passes() { finding "$1" "$2" "$3" pass && no_failure "$1"; }
 		class = late
 		reason = clean page cache left at a kill, with the multi-generational LRU
 	END
-	run -0 wring_run --known="$T/known.ini" shrink-isolation shrinker-fairness shrinker-latency oom-in-time net-goodput protection rcu-free-lag \
+	run wring_run --known="$T/known.ini" shrink-isolation shrinker-fairness shrinker-latency oom-in-time net-goodput protection rcu-free-lag \
 		swap-progress high-no-swap thp-at-limit numa-at-limit --set=oom-in-time.rounds=1
+	[ "$status" -eq 0 ] || { findings; return 1; }
 	passes shrink-isolation isolation loss
 	passes shrink-isolation isolation owner
 	passes shrinker-fairness slab-balance unfair
