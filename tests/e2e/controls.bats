@@ -14,27 +14,24 @@ teardown() { wring_teardown; }
 
 # One boot, since these replace different functions, and each but the sysctls, which go with their scenario, acts in groups
 # that the others do not have.
-@test "ten faults in one boot, each found by its detector: exit 1" {
+@test "nine faults in one boot, each found by its detector: exit 1" {
 	with_fault shrink-isolation wrong-group group=work victim=victim and=1
 	with_fault shrinker-fairness sb-skipped group=shrinker-fairness
 	with_fault shrinker-latency slow-dcache group=shrinker-latency ms=3000
-	with_fault oom-in-time late-oom group=alone ms=12000
+	with_fault oom-in-time late-oom group=alone ms=20000
 	with_fault net-goodput sock-starve group=sibling
 	with_fault protection protection-ignored group=min
-	with_fault rcu-free-lag sysctl /sys/module/rcutree/jiffies_till_first_fqs 250 + \
-		sysctl /sys/module/rcutree/jiffies_till_next_fqs 250
 	with_fault swap-progress sysctl vm.swappiness 0
 	with_fault high-no-swap high-stall group=high-no-swap ms=6000
 	with_fault brief splat kind=warn
 	run -1 wring_run "$T"/{shrink-isolation,shrinker-fairness,shrinker-latency,oom-in-time,net-goodput,protection}.ini \
-		"$T"/{rcu-free-lag,swap-progress,high-no-swap,brief}.ini --set=oom-in-time.rounds=1 --set=oom-in-time.patience=90s --set=shrinker-latency.duration=10s
+		"$T"/{swap-progress,high-no-swap,brief}.ini --set=oom-in-time.rounds=1 --set=oom-in-time.patience=120s --set=shrinker-latency.duration=10s
 	finding shrink-isolation isolation loss fail
 	finding shrinker-fairness slab-balance unfair fail
 	finding shrinker-latency reclaim-stall latency-max fail
 	finding oom-in-time late-oom late fail
 	finding net-goodput net-starvation stalled fail
 	finding protection protection min fail
-	finding rcu-free-lag free-lag lag fail
 	finding swap-progress fairness swap-kill fail
 	finding high-no-swap high-stall '*' fail
 	finding brief kernel-log warning fail
@@ -45,12 +42,14 @@ teardown() { wring_teardown; }
 	nothing_left
 }
 
-@test "no memory.high, no huge pages in the limited group, memory of the wrong node, each in its boot: exit 1" {
+@test "no memory.high, grace periods of seconds, no huge pages in the limited group, memory of the wrong node: exit 1" {
 	with_fault high-kmem high-ignored
+	with_fault rcu-free-lag rcu-holdoff
 	with_fault thp-at-limit thp-denied group=limited
 	with_fault numa-at-limit wrong-node group=limited
-	run -1 wring_run "$T"/{high-kmem,thp-at-limit,numa-at-limit}.ini
+	run -1 wring_run "$T"/{high-kmem,rcu-free-lag,thp-at-limit,numa-at-limit}.ini
 	finding high-kmem high-overrun ignored fail
+	finding rcu-free-lag free-lag lag fail
 	finding thp-at-limit thp-fallback fallback fail
 	finding numa-at-limit numa-spill spill fail
 	nothing_left
