@@ -75,6 +75,10 @@ static int64_t ledger_at(struct wring_view *v, const char *subject, int64_t t_ns
 	return sum;
 }
 
+/* The kernel log has a clock of its own, which was seen 30 ms ahead of the agent's at the end of a load. An aftermath takes longer
+ * than this, and so does the next load until its kill. */
+#define LOG_AHEAD_NS (100 * WRING_NSEC_PER_MSEC)
+
 /* The marks of the first aftermath of that group behind the kill; 0 where there was none. A run may have one for each of its
  * groups, and says whose by the step. */
 static bool find_marks(struct wring_view *v, const struct wring_oom_kill *k, int64_t t[WRING_OOM_STAGES])
@@ -88,11 +92,13 @@ static bool find_marks(struct wring_view *v, const struct wring_oom_kill *k, int
 
 		if (!strcmp(x->kind, "step") && !strcmp(x->subject, "aftermath") && strncmp(x->text, "done ", 5))
 			of = x->text;
-		if (strcmp(x->kind, "mark") || x->t_ns < k->o->t_ns ||
+		if (strcmp(x->kind, "mark") || x->t_ns < k->o->t_ns - LOG_AHEAD_NS ||
 		    !(wring_group_within(k->subject, of) || wring_group_means(v, of, k->subject)))
 			continue;
 		if (!strcmp(x->subject, stage_mark[WRING_AFTER_LOAD]) && t[WRING_AFTER_LOAD])
 			break; /* the next aftermath */
+		if (strcmp(x->subject, stage_mark[WRING_AFTER_LOAD]) && !t[WRING_AFTER_LOAD])
+			continue; /* the end of the one before */
 		for (int s = 0; s < WRING_OOM_STAGES; s++)
 			if (!strcmp(x->subject, stage_mark[s]) && !t[s])
 				t[s] = x->t_ns;
