@@ -313,7 +313,7 @@ static enum wring_verdict verdict_of(const struct high *h, double overrun, const
 	}
 	if (h->has_events && !h->events)
 		*ret_class = "ignored";
-	else if (h->raw > h->value / 2 || h->raw > h->other) /* samples may have missed most of a short peak */
+	else if (h->raw > h->value / 2 || (h->raw > h->value / 4 && h->raw > h->other)) /* samples may miss a short peak */
 		*ret_class = "overrun-pages";
 	return WRING_V_FAIL;
 }
