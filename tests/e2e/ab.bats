@@ -128,6 +128,7 @@ figures() {
 
 # Six judged runs a side, labelled old and new, on one kernel.
 two_sides() {
+	[ -x "$WRING_BUILD/tests/e2e/mkdb" ] || make -s -C "$WRING_BUILD" tests/e2e/mkdb >&2
 	"$WRING_BUILD/tests/e2e/mkdb" "$DB" ok ok ok ok ok ok ok ok ok ok ok ok
 	wring check --db="$DB" >out
 	sqlite3 "$DB" "UPDATE run SET label = CASE WHEN id % 2 THEN 'old' ELSE 'new' END; DELETE FROM metric; UPDATE boot SET accel = 'kvm'"
@@ -203,10 +204,10 @@ two_sides() {
 	stream() { sqlite3 "$1" "SELECT t_ns, kind, subject, text FROM event ORDER BY id; SELECT t_ns, level, text FROM log ORDER BY id;
 		SELECT name, value FROM metric ORDER BY seq; SELECT id, n, t_first, t_last, hex(time) FROM chunk ORDER BY id;
 		SELECT id, first, last, hex(v) FROM col ORDER BY id"; }
-	for i in 1 2 3; do
-		run -0 wring run --deterministic --seed=$((i == 3 ? 8 : 7)) --kernel="$WRING_KERNEL" --db=$i.db -q slab-at-max \
+	for nth in 1 2 3; do
+		run -0 wring run --deterministic --seed=$((nth == 3 ? 8 : 7)) --kernel="$WRING_KERNEL" --db=$nth.db -q slab-at-max \
 			--set=slab-at-max.limit=16M --set=slab-at-max.footprint=24M
-		stream $i.db >$i.txt
+		stream $nth.db >$nth.txt
 	done
 	[ "$(wc -l <1.txt)" -gt 100 ]
 	cmp 1.txt 2.txt
