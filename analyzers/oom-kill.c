@@ -49,7 +49,7 @@ bool wring_oom_subject(struct wring_view *v, const char *memcg, char *ret, size_
 }
 
 /* What the loads of the cgroup held when it was killed in. A sample is never taken at that very
- * moment, so the larger of its neighbours counts: in doubt for the kernel. */
+ * moment, so the largest around it counts: in doubt for the kernel. */
 static int64_t ledger_at(struct wring_view *v, const char *subject, int64_t t_ns)
 {
 	int64_t sum = 0;
@@ -65,19 +65,15 @@ static int64_t ledger_at(struct wring_view *v, const char *subject, int64_t t_ns
 		s = wring_view_series(v, "load", l->name, "held_bytes");
 		if (!s)
 			continue;
-		k = wring_series_find(s, t_ns);
-		if (k)
-			held = s->v[k - 1];
-		if (k < s->n)
-			held = wring_max64(held, s->v[k]);
+		k = wring_series_find(s, t_ns - WRING_LOG_AHEAD_NS);
+		k -= k > 0;
+		do
+			held = k < s->n ? wring_max64(held, s->v[k]) : held;
+		while (k < s->n && s->t_ns[k++] < t_ns);
 		sum += wring_pos(held);
 	}
 	return sum;
 }
-
-/* The kernel log has a clock of its own, which was seen 30 ms ahead of the agent's at the end of a load. An aftermath takes longer
- * than this, and so does the next load until its kill. */
-#define LOG_AHEAD_NS (100 * WRING_NSEC_PER_MSEC)
 
 /* The marks of the first aftermath of that group behind the kill; 0 where there was none. A run may have one for each of its
  * groups, and says whose by the step. */
@@ -92,7 +88,7 @@ static bool find_marks(struct wring_view *v, const struct wring_oom_kill *k, int
 
 		if (!strcmp(x->kind, "step") && !strcmp(x->subject, "aftermath") && strncmp(x->text, "done ", 5))
 			of = x->text;
-		if (strcmp(x->kind, "mark") || x->t_ns < k->o->t_ns - LOG_AHEAD_NS ||
+		if (strcmp(x->kind, "mark") || x->t_ns < k->o->t_ns - WRING_LOG_AHEAD_NS ||
 		    !(wring_group_within(k->subject, of) || wring_group_means(v, of, k->subject)))
 			continue;
 		if (!strcmp(x->subject, stage_mark[WRING_AFTER_LOAD]) && t[WRING_AFTER_LOAD])

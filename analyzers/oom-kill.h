@@ -4,6 +4,10 @@
 #include "analyzers/oom-report.h"
 #include "analyzers/view.h"
 
+/* The kernel log has a clock of its own, which was seen 40 ms ahead of the agent's at the end of a load. An aftermath takes longer
+ * than this, and so does the next load until its kill. */
+#define WRING_LOG_AHEAD_NS (100 * WRING_NSEC_PER_MSEC)
+
 /* Of the step `aftermath`: each stage ends with a mark. */
 enum wring_oom_stage { WRING_AFTER_LOAD, WRING_AFTER_BARRIER, WRING_AFTER_RECLAIM, WRING_AFTER_REMOUNT, WRING_OOM_STAGES };
 

@@ -113,7 +113,7 @@ static void count(struct wring_view *v, const struct wring_load *l, const struct
 		if (!is_start && i < e->n)
 			continue;
 		for (size_t k = 0; k < n && from != INT64_MAX; k++)
-			if (kills[k].o->t_ns >= from && kills[k].o->t_ns <= until && kills[k].subject[0] &&
+			if (kills[k].o->t_ns >= from && kills[k].o->t_ns - WRING_LOG_AHEAD_NS <= until && kills[k].subject[0] &&
 			    wring_load_within(v, l, kills[k].subject)) {
 				any = true;
 				premature |= is_premature(&kills[k]);
