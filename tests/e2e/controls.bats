@@ -17,7 +17,7 @@ teardown() { wring_teardown; }
 @test "nine faults in one boot, each found by its detector: exit 1" {
 	with_fault shrink-isolation wrong-group group=work victim=victim and=1
 	with_fault shrinker-fairness sb-skipped group=shrinker-fairness
-	with_fault shrinker-latency slow-dcache group=shrinker-latency ms=3000
+	with_fault shrinker-latency slow-dcache group=work ms=1500
 	with_fault oom-in-time late-oom group=alone ms=20000
 	with_fault net-goodput sock-starve group=sibling
 	with_fault protection protection-ignored group=min
@@ -28,7 +28,7 @@ teardown() { wring_teardown; }
 		"$T"/{swap-progress,high-no-swap,brief}.ini --set=oom-in-time.rounds=1 --set=oom-in-time.patience=120s --set=shrinker-latency.duration=10s
 	finding shrink-isolation isolation loss fail
 	finding shrinker-fairness slab-balance unfair fail
-	finding shrinker-latency reclaim-stall latency-max fail
+	finding shrinker-latency reclaim-stall '*' fail
 	finding oom-in-time late-oom late fail
 	finding net-goodput net-starvation stalled fail
 	finding protection protection min fail
