@@ -177,7 +177,7 @@ int wring_objects_census(struct wring_wctx *c, struct wring_err *err)
 	uint64_t cached = 0, gone = 0;
 
 	if (!c->workload->cached)
-		return wring_err_set(err, -EOPNOTSUPP, "%s: cannot tell whether its objects are still cached: no census of it",
+		return wring_err_set(err, -EINVAL, "%s: cannot tell whether its objects are still cached: no census of it",
 				     c->workload->name);
 	for (uint64_t i = o->oldest; i < o->next && !wring_should_stop(c); i++) {
 		int r = c->workload->cached(c, i);
