@@ -7,7 +7,7 @@ wring=$1
 
 # NAME[=VALUE] of every long option of a command, as its usage shows them: argp may fold lines, so they are joined first.
 options() {
-	"$wring" "$1" --help | tr '\n' ' ' | sed 's/|  */|/g' | grep -oE -- '--[a-z][a-z-]*(=[^] ,]+)?' | sed 's/[].,;:)]*$//' | sort -u |
+	"$wring" "$1" --help | awk 'NR > 1 && !/^ / { exit } { print }' | tr '\n' ' ' | sed 's/|  */|/g' | grep -oE -- '--[a-z][a-z-]*(=[^] ,]+)?' | sed 's/[].,;:)]*$//' | sort -u |
 		awk -F= '{ if (!($1 in v) || $2 != "") v[$1] = $2 } END { for (o in v) print o (v[o] == "" ? "" : "=" v[o]) }' | sort || true
 }
 
