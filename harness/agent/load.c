@@ -57,12 +57,12 @@ static struct wring_load_page *page_of(const struct wring_loadset *l, const stru
 /* Objects or bytes, by all threads of a process and of those that were in its place before. */
 static uint64_t made(const struct wring_loadset *l, const struct process *p, bool bytes)
 {
-	const struct wring_load_page *page = page_of(l, p);
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < l->decl->threads; i++) {
+		const struct wring_load_page *page = page_at(l, (size_t)(p - l->procs) * l->decl->threads + i);
+
 		n += __atomic_load_n(bytes ? &page->made_bytes : &page->made_objects, __ATOMIC_RELAXED);
-		page = (const struct wring_load_page *)((const uint8_t *)page + WRING_LOAD_PAGE);
 	}
 	return n;
 }

@@ -95,3 +95,18 @@ int wring_args(const struct argp *argp, const char *name, int argc, char **argv,
 		code = wring_usage_error("%s: these arguments make no sense: wring %s --help lists what is accepted", name, name);
 	return code;
 }
+
+error_t wring_parse_one(int key, char *arg, struct argp_state *state)
+{
+	struct wring_one_arg *a = state->input;
+
+	switch (key) {
+	case WRING_ONE_DB: a->db = arg; return 0;
+	case ARGP_KEY_ARG:
+		if (a->what)
+			exit(wring_usage_error("'%s': one argument is accepted", arg));
+		a->what = arg;
+		return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}

@@ -48,6 +48,12 @@ int wring_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))
  * out; does not return from --help, which every table of options lists with WRING_HELP_OPTION. */
 #define WRING_HELP_OPTION { "help", '?', NULL, 0, "this list", -1 }
 int wring_args(const struct argp *argp, const char *name, int argc, char **argv, void *input);
+/* For commands of --db and at most one argument. */
+enum { WRING_ONE_DB = 256 };
+struct wring_one_arg {
+	const char *db, *what;
+};
+error_t wring_parse_one(int key, char *arg, struct argp_state *state);
 /* Can this file be written? Asked before anything starts, and nothing is left behind by asking. option: "--json". */
 int wring_can_write(const char *option, const char *path, struct wring_err *err);
 struct wring_store;

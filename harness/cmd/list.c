@@ -12,27 +12,6 @@
 #include "harness/cmd/cmd.h"
 #include "harness/run/run.h"
 
-enum { O_DB = 256 };
-
-struct args {
-	const char *db, *what;
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case O_DB: a->db = arg; return 0;
-	case ARGP_KEY_ARG:
-		if (a->what)
-			exit(wring_usage_error("'%s': one argument is accepted", arg));
-		a->what = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
-	}
-}
-
 struct row { const char *name, *summary; };
 
 static int by_name(const void *a, const void *b)
@@ -218,13 +197,13 @@ static const struct { const char *name; int (*list)(const char *db); } lists[] =
 };
 
 static const struct argp_option db_option[] = {
-	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
+	{ "db", WRING_ONE_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
 
 static int list(int argc, char **argv)
 {
-	static const struct argp argp = { db_option, parse, "[scenarios|suites|workloads|samplers|detectors|metrics|runs]",
+	static const struct argp argp = { db_option, wring_parse_one, "[scenarios|suites|workloads|samplers|detectors|metrics|runs]",
 		"What there is (default: scenarios).", NULL, NULL, NULL };
-	struct args a = { 0 };
+	struct wring_one_arg a = { 0 };
 	int code = wring_args(&argp, "list", argc, argv, &a);
 
 	if (code)

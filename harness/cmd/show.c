@@ -13,27 +13,6 @@
 #include "harness/cmd/cmd.h"
 #include "harness/run/run.h"
 
-enum { O_DB = 256 };
-
-struct args {
-	const char *db, *what;
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case O_DB: a->db = arg; return 0;
-	case ARGP_KEY_ARG:
-		if (a->what)
-			exit(wring_usage_error("'%s': one argument is accepted", arg));
-		a->what = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static void indented(const char *text, const char *by)
 {
 	fputs(by, stdout);
@@ -266,13 +245,13 @@ static int show_run(const char *db, const char *spec)
 }
 
 static const struct argp_option db_option[] = {
-	{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
+	{ "db", WRING_ONE_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
 
 static int show(int argc, char **argv)
 {
-	static const struct argp argp = { db_option, parse, "NAME|RUN",
+	static const struct argp argp = { db_option, wring_parse_one, "NAME|RUN",
 		"What a scenario, workload, sampler or detector does, or what a stored run found.", NULL, NULL, NULL };
-	struct args a = { 0 };
+	struct wring_one_arg a = { 0 };
 	struct wring_scenarios s;
 	struct wring_err err = { 0 };
 	bool found = false;
