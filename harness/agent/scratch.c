@@ -82,7 +82,7 @@ static int do_mount(struct wring_session *s, struct wring_scratch *x, const stru
 		serial = wring_mount_serial(s->scenario, (size_t)(m - s->scenario->mounts));
 		dev = serial ? wring_disk_by_serial(serial) : NULL;
 		if (!dev)
-			return wring_err_set(err, -ENODEV, "mount %s: the guest has no disk '%s' (is virtio_blk there?)", m->name, serial);
+			return wring_err_set(err, -ENODEV, "mount %s: the guest has no disk '%s'", m->name, serial);
 	} else {
 		dev = disk_by_loop(m, &x->loop_fd, err);
 		if (!dev)

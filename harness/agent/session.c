@@ -177,6 +177,23 @@ static bool missing_program(const struct wring_agent *a, const char *workload, c
 	return false;
 }
 
+/* A kernel that came as a bare image has only what is built in: no disks, perhaps not the filesystem. */
+static bool missing_disk(const struct wring_session *s, char *buf, size_t size)
+{
+	for (size_t i = 0; i < s->scenario->n_mounts && s->agent->guest; i++) {
+		const struct wring_mount *m = &s->scenario->mounts[i];
+		_cleanup_free_ char *serial = wring_mount_serial(s->scenario, i);
+		_cleanup_free_ char *dev = serial ? wring_disk_by_serial(serial) : NULL;
+
+		if (!dev && strcmp(m->type, "tmpfs")) {
+			snprintf(buf, size, "needs a disk for mount %s, and this kernel shows none: it lacks virtio_blk, or came "
+				 "without its modules (give --kernel the .deb or the build tree)", m->name);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* What this machine must have for the scenario; the reason for a skip, or NULL. */
 static const char *unmet_need(const struct wring_session *s, char *buf, size_t size)
 {
@@ -189,6 +206,8 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 			snprintf(buf, size, "needs a slow disk for mount %s, which only a guest has", s->scenario->mounts[i].name);
 			return buf;
 		}
+	if (missing_disk(s, buf, size))
+		return buf;
 	for (size_t i = 0; i < s->scenario->n_loads; i++)
 		if (missing_program(s->agent, s->scenario->loads[i].workload, buf, size))
 			return buf;
