@@ -111,12 +111,13 @@ struct leak_kind {
 	int64_t scale;       /* of the sampled number */
 	int64_t each, floor; /* for each group created, in thousandths; at least; < 0: pages a CPU */
 	bool is_of_group, is_noisy;
+	bool is_slab; /* what is free in slabs is no leak: the next object takes it */
 };
 static const struct leak_kind kinds[] = {
-	{ "leak", "dying_per_block", "cgroup.stat", COUNTER, "held_objects", "memcgs", NAME ".leak", 1, 10, 1, true, false },
-	{ "leak-kernel", "kernel_per_block", "memory.stat", "kernel", "held_bytes", "bytes", NAME ".leak-kernel", 1, 0, -128, true, true },
-	{ "leak-slab", "slab_per_block", "meminfo", "Slab", "held_bytes", "bytes", NAME ".leak-slab", 1024, 1024000, -256, false, true },
-	{ "leak-percpu", "percpu_per_block", "meminfo", "Percpu", "held_bytes", "bytes", NAME ".leak-percpu", 1024, 512000, -16, false, true },
+	{ "leak", "dying_per_block", "cgroup.stat", COUNTER, "held_objects", "memcgs", NAME ".leak", 1, 10, 1, true, false, false },
+	{ "leak-kernel", "kernel_per_block", "memory.stat", "kernel", "held_bytes", "bytes", NAME ".leak-kernel", 1, 0, -128, true, true, false },
+	{ "leak-slab", "slab_per_block", "meminfo", "Slab", "held_bytes", "bytes", NAME ".leak-slab", 1024, 1024000, -256, false, true, true },
+	{ "leak-percpu", "percpu_per_block", "meminfo", "Percpu", "held_bytes", "bytes", NAME ".leak-percpu", 1024, 512000, -16, false, true, false },
 };
 
 /* What stayed after the drain of each block of cycles, without what the loads say they hold. Returns their number, or
@@ -134,7 +135,8 @@ static int block_values(struct wring_view *v, const struct leak_kind *kind, cons
 
 		if (!strcmp(e->rows[i].kind, "mark") && !strcmp(e->rows[i].subject, "cycle") &&
 		    !wring_view_at_mark(v, kind->sampler, kind->is_of_group ? subject : "", kind->key, e->rows[i].t_ns, &value))
-			y[n++] = (double)(value * kind->scale - held_now(v, kind->held, e->rows[i].t_ns));
+			y[n++] = (double)(value * kind->scale - held_now(v, kind->held, e->rows[i].t_ns) -
+					  (kind->is_slab ? wring_view_free_in_slabs(v, e->rows[i].t_ns) : 0));
 	}
 	*ret = WRING_TAKE_PTR(y);
 	return n;
@@ -318,7 +320,7 @@ static const struct wring_metric_info metric_infos[] = {
 	{ "dying_percpu_bytes_each", "bytes", "lower", "per-CPU memory of one of them, at that moment" },
 	{ "dying_slab_bytes_each", "bytes", "lower", "slab of one of them, at that moment" },
 	{ "kernel_per_block", "bytes", "lower", "slope of the group's kernel memory over the blocks of cycles" },
-	{ "slab_per_block", "bytes", "lower", "slope of the machine's slab over them" },
+	{ "slab_per_block", "bytes", "lower", "slope of the machine's slab over them, without what is free in its slabs" },
 	{ "percpu_per_block", "bytes", "lower", "slope of the machine's per-CPU memory over them" },
 	{ "stranded_bytes", "bytes", "lower", "reclaimable slab that is still charged after the last drain" },
 	{ 0 }

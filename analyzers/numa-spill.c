@@ -12,37 +12,6 @@
 
 struct share { int64_t local, remote; double pct; };
 
-/* Bytes of free objects in all slabs as the run began: SLUB uses these up first, whatever their node. */
-static int64_t partial_bytes(struct wring_view *v)
-{
-	const struct wring_sources *all = wring_view_sources(v);
-	struct wring_names keys = { 0 };
-	struct wring_err err;
-	int64_t sum = 0, t;
-	size_t i = 0;
-
-	while (i < all->n && strcmp(all->rows[i].sampler, "slabinfo"))
-		i++;
-	if (i == all->n || wring_view_event_time(v, "mark", "start", 0, &t) ||
-	    wring_store_source_keys(v->store, v->run, all->rows[i].id, &keys, &err))
-		return 0;
-	for (size_t k = 0; k < keys.n; k++) {
-		const char *dot = strrchr(keys.rows[k], '.');
-		_cleanup_free_ char *all_key = NULL, *size_key = NULL;
-		int64_t active, total, size;
-
-		if (!dot || strcmp(dot, ".active_objs"))
-			continue;
-		all_key = wring_strf("%.*s.num_objs", (int)(dot - keys.rows[k]), keys.rows[k]);
-		size_key = wring_strf("%.*s.objsize", (int)(dot - keys.rows[k]), keys.rows[k]);
-		if (all_key && size_key && !wring_view_at(v, "slabinfo", "", keys.rows[k], t, &active) &&
-		    !wring_view_at(v, "slabinfo", "", all_key, t, &total) && !wring_view_at(v, "slabinfo", "", size_key, t, &size))
-			sum += (total - active) * size;
-	}
-	wring_names_done(&keys);
-	return sum;
-}
-
 /* Of one kind, what the group got since the start on each node. */
 static void add_kind(struct wring_view *v, const char *group, const char *kind, unsigned long home, int64_t from, int64_t to,
 		     int64_t *local, int64_t *remote)
@@ -98,9 +67,12 @@ static void judge_group(struct wring_view *v, const struct wring_group *g, const
 	const struct wring_group *twin = find_twin(v, g, mems);
 	_cleanup_free_ char *mine = wring_strf("local_pct.%s", g->path), *other = wring_strf("local_pct.%s", twin ? twin->path : "");
 	double points = (double)wring_view_limit(v, NAME ".points", POINTS);
-	int64_t partial = partial_bytes(v);
+	int64_t partial = 0, t;
 	struct share a, b;
 
+	/* SLUB uses these up first, whatever their node. */
+	if (!wring_view_event_time(v, "mark", "start", 0, &t))
+		partial = wring_view_free_in_slabs(v, t);
 	if (!twin || !find_share(v, g->path, mems, partial, &a) || !find_share(v, twin->path, mems, partial, &b)) {
 		wring_finding(v, NAME, "spill", WRING_INCONCLUSIVE, 0, 0, "%", "%s: no twin without memory.max, or no memory.numa_stat at "
 			      "the mark filled", g->path);

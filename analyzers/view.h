@@ -50,6 +50,8 @@ int64_t wring_series_max(const struct wring_series *s, int64_t from, int64_t to,
 /* The value sampled for a mark at t_mark: the first sample after it and before the next mark. */
 int wring_view_at_mark(struct wring_view *v, const char *sampler, const char *subject,
 		       const char *key, int64_t t_mark, int64_t *ret);
+/* Bytes of free objects in all slabs of the machine, sampled for a mark at t_mark; 0 where slabinfo was not. */
+int64_t wring_view_free_in_slabs(struct wring_view *v, int64_t t_mark);
 /* Time of the last mark of that name; -ENOENT. */
 int wring_view_last_mark(struct wring_view *v, const char *name, int64_t *ret_t_ns);
 /* First and last moment the run knows of: its events, and its samples where it has no events. */

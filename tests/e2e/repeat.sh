@@ -3,7 +3,8 @@
 # repeat.sh DATABASE [MARGIN]: are verdicts the same over all runs of the same scenario, kernel, parameters and label, and does every
 # judged value stay MARGIN (default 3) times its range away from its limit? One line a finding, the tightest first:
 #	RATIO  SCENARIO DETECTOR/CLASS#N  VERDICT  runs  smallest..largest value  limit  unit
-# RATIO is the distance of the value nearest to its limit, over the range of all values; `same`: there is no range. #N tells
+# RATIO is the distance of the value nearest to its limit, over the range of all values; `same`: there is no range. A limit that
+# each run takes from a twin of its own moves with the host as the value does: there both are taken as value / limit. #N tells
 # findings of one class apart, in the order in which the detector made them. The last line says it all; exit 1 where a verdict
 # changed or a ratio is too small.
 set -euo pipefail
@@ -19,9 +20,10 @@ numbered AS (
 	FROM finding JOIN measured ON measured.id = run),
 judged AS (
 	SELECT kind, detector, class, nth, count(*) n, count(DISTINCT verdict) verdicts, group_concat(DISTINCT verdict) verdict, unit,
-		min(value) lo, max(value) hi, min(lim) limlo, max(lim) limhi, min(abs(lim - value)) distance
+		min(value) lo, max(value) hi, min(lim) limlo, max(lim) limhi, min(abs(lim - value)) distance,
+		CASE WHEN min(lim) > 0 AND max(lim) > min(lim) THEN min(abs(lim - value) / lim) / nullif(max(value / lim) - min(value / lim), 0) END scaled
 	FROM numbered GROUP BY kind, detector, class, nth)
-SELECT CASE WHEN hi > lo THEN distance / (hi - lo) END ratio, scenario, detector || '/' || class || '#' || nth, verdict, n, runs, lo, hi, limlo, limhi, unit,
+SELECT coalesce(scaled, CASE WHEN hi > lo THEN distance / (hi - lo) END) ratio, scenario, detector || '/' || class || '#' || nth, verdict, n, runs, lo, hi, limlo, limhi, unit,
 	verdicts > 1 OR (n < runs AND verdict <> 'pass') OR outcomes > 1, told
 FROM judged JOIN kinds USING (kind) ORDER BY ratio IS NULL, ratio, scenario, detector, class, nth" |
 awk -F '\t' -v margin="$margin" '

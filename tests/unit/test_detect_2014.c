@@ -284,9 +284,9 @@ static void test_isolation_owner(void **state)
 
 /* ---- dying-memcg: what is left in bytes ---- */
 
-static void leave_run(struct synth *s, int64_t kernel_a_block, int64_t slab_kb, int64_t percpu_kb, int64_t peak, int64_t left)
+static void leave_run(struct synth *s, int64_t kernel_a_block, int64_t slab_kb, int64_t percpu_kb, int64_t peak, int64_t left, int64_t free_kb)
 {
-	size_t stat, kernel, mem;
+	size_t stat, kernel, mem, info;
 
 	synth_open(s, "vm");
 	synth_run(s, "x", "[scenario]\nname = x\ndetectors = dying-memcg\n[group pool]\n[group pool/g]\ncount = 4\ndeferred = yes\n"
@@ -294,6 +294,7 @@ static void leave_run(struct synth *s, int64_t kernel_a_block, int64_t slab_kb, 
 	stat = synth_source(s, "cgroup.stat", "pool", "", "nr_dying_descendants");
 	kernel = synth_source(s, "memory.stat", "pool", "", "kernel slab_reclaimable");
 	mem = synth_source(s, "meminfo", "", "", "Slab Percpu");
+	info = synth_source(s, "slabinfo", "", "", "dentry.active_objs dentry.num_objs dentry.objsize");
 	synth_mark(s, 100, "start");
 	synth_sample(s, kernel, 101, I(0), I(0));
 	for (int i = 0; i < 9; i++) {
@@ -305,6 +306,7 @@ static void leave_run(struct synth *s, int64_t kernel_a_block, int64_t slab_kb, 
 		synth_sample(s, stat, t + 501, I(0));
 		synth_sample(s, kernel, t + 501, kernel_a_block * i, left);
 		synth_sample(s, mem, t + 501, 90000 + slab_kb * i, 5000 + percpu_kb * i);
+		synth_sample(s, info, t + 501, I(1000), 1000 + free_kb * i, I(1024));
 	}
 	synth_judge(s, "dying-memcg");
 }
@@ -314,29 +316,32 @@ static void test_dying_bytes(void **state)
 	struct synth s;
 
 	(void)state;
-	leave_run(&s, 0, 0, 0, 0, 0);
+	leave_run(&s, 0, 0, 0, 0, 0, 0);
 	EXPECT(&s, "leak-kernel", "pass");
 	EXPECT(&s, "leak-slab", "pass");
 	EXPECT(&s, "leak-percpu", "pass");
 	assert_null(synth_find(&s, "stranded"));
 	synth_done(&s);
-	leave_run(&s, MIB, 1024, 64, 0, 0);
+	leave_run(&s, MIB, 1024, 64, 0, 0, 0);
 	EXPECT(&s, "leak-kernel", "fail");
 	EXPECT(&s, "leak-slab", "fail");
 	EXPECT(&s, "leak-percpu", "fail");
 	synth_done(&s);
-	leave_run(&s, 64 * K, 64, 8, 0, 0); /* it rises, but no more than counters err */
+	leave_run(&s, 0, 1024, 0, 0, 0, 1000); /* room in the slabs, which the next object takes */
+	EXPECT(&s, "leak-slab", "pass");
+	synth_done(&s);
+	leave_run(&s, 64 * K, 64, 8, 0, 0, 0); /* it rises, but no more than counters err */
 	EXPECT(&s, "leak-kernel", "pass");
 	EXPECT(&s, "leak-slab", "pass");
 	EXPECT(&s, "leak-percpu", "pass");
 	synth_done(&s);
-	leave_run(&s, 0, 0, 0, 20 * MIB, 2 * MIB);
+	leave_run(&s, 0, 0, 0, 20 * MIB, 2 * MIB, 0);
 	EXPECT(&s, "stranded", "pass");
 	synth_done(&s);
-	leave_run(&s, 0, 0, 0, 20 * MIB, 20 * MIB);
+	leave_run(&s, 0, 0, 0, 20 * MIB, 20 * MIB, 0);
 	EXPECT(&s, "stranded", "fail");
 	synth_done(&s);
-	leave_run(&s, 0, 0, 0, 7 * MIB, 7 * MIB); /* too little to tell */
+	leave_run(&s, 0, 0, 0, 7 * MIB, 7 * MIB, 0); /* too little to tell */
 	assert_null(synth_find(&s, "stranded"));
 	synth_done(&s);
 }
