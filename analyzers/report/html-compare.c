@@ -3,12 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "analyzers/comparison.h"
 #include "analyzers/report/html.h"
 #include "analyzers/report/text.h"
 #include "harness/base/util.h"
-
-enum { MAX_COMPARISONS = 4 /* the newest */ };
 
 /* Every run in order of time: a above, b below; medians as lines. */
 static void runs_strip(FILE *out, const struct wring_versus_scenario *s, const struct wring_versus_metric *m)
@@ -74,11 +71,13 @@ static void effect_strip(FILE *out, const struct wring_cmp_result *r)
 static void row(FILE *out, const struct wring_versus_scenario *s, const struct wring_versus_metric *m)
 {
 	const struct wring_cmp_result *r = &m->r;
+	bool decides = !strcmp(m->in.tier, "primary");
 	char x[48], y[48];
 
-	wring_html(out, "<tr><th scope=\"row\">%s<br><span class=\"quiet\">%s%s%s%s</span></th><td class=\"why\"><b class=\"badge %s\">%s</b><br>"
+	wring_html(out, "<tr><th scope=\"row\">%s<br><span class=\"quiet\">%s%s%s%s</span></th><td class=\"why\"><b class=\"badge %s\">%s%s%s</b><br>"
 			"<span class=\"quiet\">%s</span></td>", m->in.name, m->in.tier, *m->in.better ? ", better " : "", m->in.better,
-		   m->is_work ? ", emulated time: sets no code" : "", wring_cmp_name(r->verdict), wring_cmp_name(r->verdict), r->reason);
+		   m->is_work ? ", emulated time: sets no code" : decides ? "" : ", a hint: sets no code", decides ? wring_cmp_name(r->verdict) : "hint",
+		   decides ? "" : "(", wring_cmp_name(r->verdict), decides ? "" : ")", r->reason);
 	wring_html(out, "<td class=\"n\">%s</td><td class=\"n\">%s</td><td>",
 		   isfinite(r->median_a) ? wring_text_value(r->median_a, m->in.unit, x, sizeof(x)) : "-",
 		   isfinite(r->median_b) ? wring_text_value(r->median_b, m->in.unit, y, sizeof(y)) : "-");
@@ -88,12 +87,12 @@ static void row(FILE *out, const struct wring_versus_scenario *s, const struct w
 	wring_html(out, "</td></tr>\n");
 }
 
-static void scenario(FILE *out, const struct wring_versus_scenario *s)
+static void scenario(FILE *out, const struct wring_comparison *c, const struct wring_versus_scenario *s, size_t number)
 {
 	const char *verdict = s->is_broken ? "broken" : wring_cmp_name(s->verdict);
 
-	wring_html(out, "<h4><b class=\"badge %s\">%s</b> %s</h4>\n<p class=\"sub\">%zu runs of a, %zu of b. %s</p>\n", verdict, verdict, s->name,
-		   s->n_a, s->n_b, s->total.reason);
+	wring_html(out, "<h4 id=\"ab%lld-%zu\"><b class=\"badge %s\">%s</b> %s</h4>\n<p class=\"sub\">%zu runs of a, %zu of b. %s</p>\n", (long long)c->id, number, verdict,
+		   verdict, s->name, s->n_a, s->n_b, s->total.reason);
 	for (size_t i = 0; i < s->n_notes; i++)
 		wring_html(out, "<p class=\"quiet\">%s</p>\n", s->notes[i]);
 	if (!s->n_metrics)
@@ -114,7 +113,7 @@ static void comparison(FILE *out, const struct wring_comparison *c, const struct
 			"%llu%s%s.</p>\n", verdict, verdict, v->name_a, v->name_b, v->name_a, v->about_a, v->name_b, v->about_b, (long long)c->id, c->started,
 		   (unsigned long long)v->seed, v->interleaved ? ", runs in random blocks" : ", not interleaved", c->done ? "" : ", not finished");
 	for (size_t i = 0; i < v->n; i++)
-		scenario(out, &v->rows[i]);
+		scenario(out, c, &v->rows[i], i);
 }
 
 /* Has a run of it been asked for? */
@@ -131,28 +130,114 @@ static bool is_in(struct wring_store *st, const struct wring_comparison *c, cons
 	return found;
 }
 
-int wring_html_comparisons(FILE *out, struct wring_store *st, const struct wring_runs *runs, struct wring_err *err)
+/* ---- the top of the page ---- */
+
+static bool is_regression(const struct wring_versus_metric *m)
 {
-	struct wring_comparisons all;
-	size_t shown = 0;
-	int r = wring_store_comparisons(st, NULL, &all, err);
+	return m->r.verdict == WRING_CMP_REGRESSION && !strcmp(m->in.tier, "primary");
+}
 
-	for (size_t i = all.n; !r && i-- > 0 && shown < MAX_COMPARISONS;) {
-		struct wring_versus v;
+static void failures(FILE *out, const struct wring_versus_scenario *s, const struct wring_versus_metric *m)
+{
+	size_t failed[2] = { 0 };
 
-		if (!is_in(st, &all.rows[i], runs, err, &r) || r)
-			continue;
-		r = wring_versus_load(st, &all.rows[i], &v, err);
-		if (r)
-			break;
-		if (!shown++)
-			wring_html(out, "<section id=\"comparison\"><h2>Comparison</h2>\n");
-		comparison(out, &all.rows[i], &v);
-		wring_versus_done(&v);
+	for (size_t i = 0; i < s->n_usable; i++)
+		failed[s->runs[i].b] += m->in.v[i] > 0;
+	wring_html(out, "<b>%zu of %zu runs</b> of b, %zu of %zu of a", failed[1], s->n_b, failed[0], s->n_a);
+}
+
+static void change(FILE *out, const struct wring_versus_metric *m)
+{
+	const struct wring_cmp_result *r = &m->r;
+	char x[48], y[48], lo[48], hi[48];
+
+	if (isfinite(r->effect_pct)) {
+		wring_html(out, "<b>%+.3g %%</b>", r->effect_pct);
+		if (isfinite(r->ci_lo) && isfinite(r->ci_hi))
+			wring_html(out, " (95 %% interval %+.3g to %+.3g %%)", r->ci_lo, r->ci_hi);
+	} else if (isfinite(r->diff)) {
+		wring_html(out, "<b>%s more</b>", wring_text_value(r->diff, m->in.unit, x, sizeof(x)));
+		if (isfinite(r->diff_lo) && isfinite(r->diff_hi))
+			wring_html(out, " (95 %% interval %s to %s)", wring_text_value(r->diff_lo, m->in.unit, lo, sizeof(lo)),
+				   wring_text_value(r->diff_hi, m->in.unit, hi, sizeof(hi)));
+	} else if (r->died_a + r->died_b) {
+		wring_html(out, "<b>%zu of %zu runs of b died</b>, %zu of %zu of a", r->died_b, r->n_b, r->died_a, r->n_a);
 	}
-	if (shown)
-		wring_html(out, "</section>\n");
-	if (all.n)
-		wring_comparisons_done(&all);
+	if (isfinite(r->median_a) && isfinite(r->median_b))
+		wring_html(out, ", from %s to %s; %s is better", wring_text_value(r->median_a, m->in.unit, x, sizeof(x)),
+			   wring_text_value(r->median_b, m->in.unit, y, sizeof(y)), *m->in.better ? m->in.better : "neither");
+	if (isfinite(r->effect_pct) && isfinite(r->min_pct))
+		wring_html(out, ". What is within %.3g %% does not matter", r->min_pct);
+}
+
+static void card(FILE *out, const struct wring_comparison *c, const struct wring_versus *v, size_t number, const struct wring_versus_metric *m)
+{
+	const struct wring_versus_scenario *s = &v->rows[number];
+
+	wring_html(out, "<article class=\"card\">\n<h3><a href=\"#ab%lld-%zu\">%s</a> <b class=\"badge regression\">regression</b> "
+			"<span class=\"quiet\">%s</span></h3>\n<dl>\n", (long long)c->id, number, s->name, m->in.name);
+	wring_html(out, "<dt>What</dt><dd>%s (b) is worse than %s (a)</dd>\n<dt>How much</dt><dd>", v->name_b, v->name_a);
+	if (m->is_failure)
+		failures(out, s, m);
+	else
+		change(out, m);
+	wring_html(out, "</dd>\n<dt>How sure</dt><dd>%zu runs of a, %zu of b, %s", s->n_a, s->n_b,
+		   v->interleaved ? "in random order" : "not in turn: a drift of the machine looks the same");
+	if (isfinite(m->r.p_adj))
+		wring_html(out, "; equal kernels would differ as much with probability %.2g", m->r.p_adj);
+	wring_html(out, "</dd>\n<dt>When</dt><dd>comparison %lld of %s%s</dd>\n<dt>Where</dt><dd>a: %s<br>b: %s</dd>\n</dl>\n", (long long)c->id,
+		   c->started, c->done ? "" : ", not finished", v->about_a, v->about_b);
+	if (!m->is_failure) {
+		wring_html(out, "<p class=\"quiet\">Every run, a above and b below, with medians:</p>\n");
+		runs_strip(out, s, m);
+	}
+	wring_html(out, "</article>\n");
+}
+
+void wring_html_regressions(FILE *out, const struct wring_html_compared *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		for (size_t k = 0; k < c->rows[i].v.n; k++)
+			for (size_t m = 0; m < c->rows[i].v.rows[k].n_metrics; m++)
+				if (is_regression(&c->rows[i].v.rows[k].metrics[m]))
+					card(out, c->rows[i].c, &c->rows[i].v, k, &c->rows[i].v.rows[k].metrics[m]);
+}
+
+/* ---- all of it ---- */
+
+int wring_html_compared_load(struct wring_store *st, const struct wring_runs *runs, struct wring_html_compared *ret, struct wring_err *err)
+{
+	int r;
+
+	*ret = (struct wring_html_compared){ 0 };
+	r = wring_store_comparisons(st, NULL, &ret->all, err);
+	for (size_t i = ret->all.n; !r && i-- > 0 && ret->n < WRING_HTML_COMPARISONS;) {
+		if (!is_in(st, &ret->all.rows[i], runs, err, &r) || r)
+			continue;
+		r = wring_versus_load(st, &ret->all.rows[i], &ret->rows[ret->n].v, err);
+		if (!r)
+			ret->rows[ret->n++].c = &ret->all.rows[i];
+	}
+	for (size_t i = 0; i < ret->n; i++)
+		for (size_t k = 0; k < ret->rows[i].v.n; k++)
+			ret->regressions += ret->rows[i].v.rows[k].verdict == WRING_CMP_REGRESSION;
 	return r;
+}
+
+void wring_html_compared_done(struct wring_html_compared *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		wring_versus_done(&c->rows[i].v);
+	if (c->all.n)
+		wring_comparisons_done(&c->all);
+}
+
+void wring_html_comparisons(FILE *out, const struct wring_html_compared *c)
+{
+	if (c->n)
+		wring_html(out, "<section id=\"comparison\"><h2>Comparison</h2>\n");
+	for (size_t i = 0; i < c->n; i++)
+		comparison(out, c->rows[i].c, &c->rows[i].v);
+	if (c->n)
+		wring_html(out, "</section>\n");
 }

@@ -60,7 +60,7 @@ static void growth_cell(FILE *out, const struct wring_series *s, bool bad)
 static void group_row(FILE *out, struct wring_html_run *r, const char *subject)
 {
 	static const char *const parts[] = { "anon", "file", "slab_reclaimable", "slab_unreclaimable" };
-	static const char *const events[] = { "high", "max", "oom_kill" };
+	static const char *const events[] = { "oom_kill", "max", "high" };
 	const struct wring_series *s = group(r, "memory", subject, "current");
 	double peak = 0;
 
@@ -73,17 +73,18 @@ static void group_row(FILE *out, struct wring_html_run *r, const char *subject)
 	limit_cell(out, limit_of(r, subject, "memory.max"));
 	size_cell(out, s, peak);
 	size_cell(out, s, s ? (double)s->v[s->n - 1] : 0);
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(parts); i++) {
-		s = group(r, "memory.stat", subject, parts[i]);
-		size_cell(out, s, s ? (double)wring_series_max(s, INT64_MIN, INT64_MAX, 0) : 0);
-	}
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(events); i++)
 		growth_cell(out, group(r, "memory.events", subject, events[i]), !strcmp(events[i], "oom_kill"));
 	s = group(r, "memory.pressure", subject, "memory_full_us");
 	if (s)
-		wring_html(out, "<td class=\"n\">%.2f s</td></tr>\n", (double)(s->v[s->n - 1] - s->v[0]) / 1e6);
+		wring_html(out, "<td class=\"n\">%.2f s</td>", (double)(s->v[s->n - 1] - s->v[0]) / 1e6);
 	else
-		wring_html(out, "<td class=\"n\"><span class=\"quiet\" title=\"not sampled\">-</span></td></tr>\n");
+		wring_html(out, "<td class=\"n\"><span class=\"quiet\" title=\"not sampled\">-</span></td>");
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(parts); i++) {
+		s = group(r, "memory.stat", subject, parts[i]);
+		size_cell(out, s, s ? (double)wring_series_max(s, INT64_MIN, INT64_MAX, 0) : 0);
+	}
+	wring_html(out, "</tr>\n");
 }
 
 void wring_html_groups(FILE *out, struct wring_html_run *r)
@@ -97,10 +98,10 @@ void wring_html_groups(FILE *out, struct wring_html_run *r)
 		if (!n)
 			wring_html(out, "<h4>Groups</h4>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"groups\"><table><thead><tr>"
 					"<th scope=\"col\">Group</th><th scope=\"col\">memory.high</th><th scope=\"col\">memory.max</th>"
-					"<th scope=\"col\">Peak</th><th scope=\"col\">At the end</th><th scope=\"col\">Most anonymous</th>"
-					"<th scope=\"col\">Most page cache</th><th scope=\"col\">Most reclaimable slab</th>"
-					"<th scope=\"col\">Most other slab</th><th scope=\"col\">Times over high</th><th scope=\"col\">Times at max</th>"
-					"<th scope=\"col\">OOM kills</th><th scope=\"col\">All stalled</th></tr></thead><tbody>\n");
+					"<th scope=\"col\">Peak</th><th scope=\"col\">At the end</th><th scope=\"col\">OOM kills</th>"
+					"<th scope=\"col\">Times at max</th><th scope=\"col\">Times over high</th><th scope=\"col\">All stalled</th>"
+					"<th scope=\"col\">Most anonymous</th><th scope=\"col\">Most page cache</th>"
+					"<th scope=\"col\">Most reclaimable slab</th><th scope=\"col\">Most other slab</th></tr></thead><tbody>\n");
 		if (n++ < MAX_ROWS)
 			group_row(out, r, s->rows[i].subject);
 	}

@@ -16,7 +16,7 @@ static const char version[] = "0.1.0";
 #endif
 
 /* A database holds years; a page that somebody opens does not. */
-enum { MAX_SECTIONS = 24, MAX_ROWS = 300, SHORT = 200 /* evidence that fits a card */ };
+enum { MAX_SECTIONS = 24, MAX_ROWS = 300, SHORT = 500 /* evidence that fits a card */ };
 
 /* ---- loading ---- */
 
@@ -96,10 +96,14 @@ static size_t count(const struct wring_runs *runs, const char *outcome)
 
 /* ---- the top of the page ---- */
 
-static void headline(FILE *out, const struct wring_runs *runs)
+static void headline(FILE *out, const struct wring_runs *runs, const struct wring_html_compared *c)
 {
 	size_t failed = count(runs, "fail"), broken = count(runs, "broken"), ok = count(runs, "ok");
 
+	if (c->regressions)
+		wring_html(out, "%zu scenario%s got worse%s", c->regressions, c->regressions == 1 ? "" : "s", failed ? "; " : "");
+	if (c->regressions && !failed)
+		return;
 	if (!runs->n)
 		wring_html(out, "Nothing was run");
 	else if (failed)
@@ -112,7 +116,7 @@ static void headline(FILE *out, const struct wring_runs *runs)
 		wring_html(out, "No failure: %zu of %zu run%s passed", ok, runs->n, runs->n == 1 ? "" : "s");
 }
 
-static void begin(FILE *out, const struct wring_runs *runs)
+static void begin(FILE *out, const struct wring_runs *runs, const struct wring_html_compared *c)
 {
 	const char *hash = wring_html_asset("csp"), *css = wring_html_asset("report.css"), *zoom = wring_html_asset("dygraph.min.css");
 	const struct wring_run_row *last = runs->n ? &runs->rows[runs->n - 1] : NULL;
@@ -122,12 +126,13 @@ static void begin(FILE *out, const struct wring_runs *runs)
 			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 			"<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"wring %s\">\n<title>",
 		   hash ? hash : "'none'", version);
-	headline(out, runs);
+	headline(out, runs, c);
 	wring_html(out, " - wring</title>\n<style>\n");
 	fputs(zoom ? zoom : "", out);
 	fputs(css ? css : "", out);
-	wring_html(out, "</style>\n</head>\n<body>\n<header>\n<h1 class=\"%s\">", count(runs, "fail") ? "fail" : count(runs, "broken") ? "broken" : "ok");
-	headline(out, runs);
+	wring_html(out, "</style>\n</head>\n<body>\n<header>\n<h1 class=\"%s\">", c->regressions || count(runs, "fail") ? "fail" :
+		   count(runs, "broken") ? "broken" : "ok");
+	headline(out, runs, c);
 	wring_html(out, "</h1>\n");
 	if (last)
 		wring_html(out, "<p class=\"sub\">wring %s, Linux memory reclaim. Newest run: %s, Linux %s.</p>\n", version, last->started,
@@ -135,8 +140,8 @@ static void begin(FILE *out, const struct wring_runs *runs)
 	wring_html(out, "</header>\n<main>\n");
 }
 
-/* A failed finding in three lines: what, how much, when. */
-static void card(FILE *out, struct wring_html_run *r, const struct wring_finding_row *f)
+/* A failed finding: what, how much, when. again: in how many more runs. */
+static void card(FILE *out, struct wring_html_run *r, const struct wring_finding_row *f, size_t again)
 {
 	struct wring_html_moment when = wring_html_when(r, f);
 	char value[48], limit[48], ratio[80];
@@ -149,6 +154,8 @@ static void card(FILE *out, struct wring_html_run *r, const struct wring_finding
 			what = d[i]->summary;
 	wring_html(out, "<article class=\"card\">\n<h3><a href=\"#run%u\">%s</a> <span class=\"quiet\">%s / %s</span></h3>\n<dl>\n", r->number,
 		   r->row->scenario, f->detector, f->class);
+	if (r->scenario && r->scenario->summary)
+		wring_html(out, "<dt>Tested</dt><dd>%s</dd>\n", r->scenario->summary);
 	wring_html(out, "<dt>What</dt><dd>%s</dd>\n", *what ? what : f->evidence);
 	if (isfinite(f->value) && isfinite(f->limit)) {
 		wring_html(out, "<dt>How much</dt><dd><b>%s</b>, the limit is %s", wring_text_value(f->value, f->unit, value, sizeof(value)),
@@ -163,19 +170,41 @@ static void card(FILE *out, struct wring_html_run *r, const struct wring_finding
 			   *when.phase ? ", phase " : "", when.phase, when.how);
 	if (*what && strlen(f->evidence) <= SHORT)
 		wring_html(out, "<dt>Seen</dt><dd>%s</dd>\n", f->evidence);
+	if (again)
+		wring_html(out, "<dt>Again</dt><dd>in %zu more run%s of this page</dd>\n", again, again == 1 ? "" : "s");
 	wring_html(out, "<dt>Where</dt><dd>Linux %s, %s%s%s%s</dd>\n</dl>\n</article>\n", *r->row->release ? r->row->release : "of unknown release",
 		   strcmp(r->row->where, "vm") ? "on the host" : "in a guest", *r->row->vm ? " of " : "", r->row->vm,
 		   strcmp(r->row->accel, "tcg") ? "" : ", emulated (TCG)");
 }
 
+static bool has_failure(const struct wring_html_run *r, const char *scenario, const struct wring_finding_row *f)
+{
+	for (size_t i = 0; i < r->findings.n; i++)
+		if (!strcmp(r->findings.rows[i].verdict, "fail") && !strcmp(r->row->scenario, scenario) &&
+		    !strcmp(r->findings.rows[i].detector, f->detector) && !strcmp(r->findings.rows[i].class, f->class))
+			return true;
+	return false;
+}
+
+/* The same of one scenario in several runs (nights, boots of a comparison) is one card. */
 static void cards(FILE *out, struct wring_html_run *run, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		size_t failed = 0;
 
-		for (size_t k = 0; k < run[i].findings.n; k++)
-			if (!strcmp(run[i].findings.rows[k].verdict, "fail") && ++failed <= 8)
-				card(out, &run[i], &run[i].findings.rows[k]);
+		for (size_t k = 0; k < run[i].findings.n; k++) {
+			const struct wring_finding_row *f = &run[i].findings.rows[k];
+			size_t before = 0, again = 0;
+
+			if (strcmp(f->verdict, "fail") || ++failed > 8)
+				continue;
+			for (size_t j = 0; j < i; j++)
+				before += has_failure(&run[j], run[i].row->scenario, f);
+			for (size_t j = i + 1; j < n; j++)
+				again += has_failure(&run[j], run[i].row->scenario, f);
+			if (!before)
+				card(out, &run[i], f, again);
+		}
 		if (!failed && !strcmp(run[i].row->outcome, "broken"))
 			wring_html(out, "<article class=\"card broken\"><h3><a href=\"#run%u\">%s</a> <span class=\"quiet\">could not be measured</span></h3>"
 					"<p>%s</p></article>\n", run[i].number, run[i].row->scenario, run[i].row->reason);
@@ -242,18 +271,18 @@ static void end(FILE *out)
 }
 
 static int page(struct wring_store *st, const struct wring_runs *runs, const struct wring_run_row *const *rows, struct wring_html_run *run,
-		size_t n, FILE *out, struct wring_err *err)
+		size_t n, const struct wring_html_compared *c, FILE *out, struct wring_err *err)
 {
 	int r;
 
-	begin(out, runs);
+	begin(out, runs, c);
 	wring_html(out, "<section id=\"verdicts\" aria-label=\"verdicts\">\n");
+	wring_html_regressions(out, c);
 	cards(out, run, n);
 	overview(out, rows, runs->n, run, n);
 	wring_html(out, "</section>\n");
-	r = wring_html_comparisons(out, st, runs, err);
-	if (!r)
-		r = wring_html_history(out, st, err);
+	wring_html_comparisons(out, c);
+	r = wring_html_history(out, st, err);
 	if (!r && n)
 		wring_html(out, "<h2>Scenario by scenario</h2>\n");
 	for (size_t i = 0; i < n && !r; i++) {
@@ -273,6 +302,7 @@ static int write_html(struct wring_store *st, const struct wring_runs *runs, con
 	const struct wring_run_row **rows = calloc(runs->n + 1, sizeof(*rows));
 	struct wring_html_run *run = calloc(MAX_SECTIONS, sizeof(*run));
 	size_t n = runs->n < MAX_SECTIONS ? runs->n : MAX_SECTIONS, loaded = 0;
+	struct wring_html_compared compared = { 0 };
 	int r = rows && run ? 0 : wring_err_set(err, -ENOMEM, "report: out of memory");
 
 	(void)o;
@@ -283,9 +313,12 @@ static int write_html(struct wring_store *st, const struct wring_runs *runs, con
 	for (; !r && loaded < n; loaded++)
 		r = load(st, rows[loaded], (unsigned)loaded, &run[loaded], err);
 	if (!r)
-		r = page(st, runs, rows, run, n, out, err);
+		r = wring_html_compared_load(st, runs, &compared, err);
+	if (!r)
+		r = page(st, runs, rows, run, n, &compared, out, err);
 	if (!r)
 		r = wring_written(out, err);
+	wring_html_compared_done(&compared);
 	for (size_t i = 0; i < loaded; i++)
 		unload(&run[i]);
 	free(run);

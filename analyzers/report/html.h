@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "analyzers/comparison.h"
 #include "analyzers/view.h"
 
 /* ---- html-write.c: everything goes through here ---- */
@@ -69,8 +70,17 @@ void wring_html_facts(FILE *out, struct wring_html_run *r);
 void wring_html_log(FILE *out, struct wring_html_run *r);		/* html-run.c */
 void wring_html_reproduce(FILE *out, struct wring_html_run *r);
 void wring_html_section(FILE *out, struct wring_html_run *r);
-/* html-compare.c: runs of two arms, scenario by scenario. Nothing where there are none. */
-int wring_html_comparisons(FILE *out, struct wring_store *st, const struct wring_runs *runs, struct wring_err *err);
+/* html-compare.c: the newest comparisons that the runs were part of, for the top of the page and for a section of its own. */
+enum { WRING_HTML_COMPARISONS = 4 };
+struct wring_html_compared {
+	struct wring_comparisons all;
+	struct { const struct wring_comparison *c; struct wring_versus v; } rows[WRING_HTML_COMPARISONS];
+	size_t n, regressions;	/* regressions: scenarios with one */
+};
+int wring_html_compared_load(struct wring_store *st, const struct wring_runs *runs, struct wring_html_compared *ret, struct wring_err *err);
+void wring_html_compared_done(struct wring_html_compared *c);
+void wring_html_regressions(FILE *out, const struct wring_html_compared *c);
+void wring_html_comparisons(FILE *out, const struct wring_html_compared *c);
 /* html-trend.c */
 int wring_html_history(FILE *out, struct wring_store *st, struct wring_err *err);
 

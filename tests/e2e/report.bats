@@ -86,6 +86,32 @@ PY
 	grep -q 'class="change"' history.html
 }
 
+@test "report --format=html: a regression of wring ab is the first card, and what sets no code is none" {
+	mkhistory ab.db --timeline
+	wring report --format=html --db=ab.db -o hint.html
+	[ -z "$(grep 'badge regression' hint.html)" ] # a time under an emulator
+	sqlite3 ab.db "UPDATE boot SET accel = 'kvm'"
+	wring report --format=html --db=ab.db -o both.html
+	grep -q '<h1 class="fail">1 scenario got worse; 1 of 17 runs failed</h1>' both.html
+	[ "$(grep -n 'class="card"' both.html | head -1 | cut -d: -f1)" -lt "$(grep -n 'premature-oom' both.html | head -1 | cut -d: -f1)" ]
+	sqlite3 ab.db "DELETE FROM run WHERE arm IS NULL"
+	wring report --format=html --db=ab.db -o ab.html
+	grep -q '<h1 class="fail">1 scenario got worse</h1>' ab.html
+	grep -A8 -m1 'class="card"' ab.html >card
+	grep -q '<a href="#ab1-0">made-up</a> <b class="badge regression">regression</b> <span class="quiet">ops_per_s' card
+	grep -qE '<dt>How much</dt><dd><b>-(9|1[01])[.0-9]* %</b> \(95 % interval -' card
+	grep -q '8 runs of a, 8 of b, in random order' card
+	grep -q 'id="ab1-0"' ab.html
+	# wring compare says the same
+	run -1 wring compare last --db=ab.db
+	[[ $output == *REGRESSION* ]]
+	# a failure of both arms is one card
+	sqlite3 ab.db "INSERT INTO finding SELECT id, 99, 'accounting', 'parts', 'fail', 1, 0, '', 'planted', '' FROM run; UPDATE run SET outcome = 'fail'"
+	wring report --format=html --db=ab.db -o fails.html
+	[ "$(grep -c 'class="card"' fails.html)" = 2 ]
+	grep -q '<dt>Again</dt><dd>in 15 more runs of this page</dd>' fails.html
+}
+
 @test "report --format=html in a browser: no error, no network, plots that zoom, three widths, paper" {
 	command -v chromium >/dev/null || skip "no chromium: apt-get install chromium"
 	everything
