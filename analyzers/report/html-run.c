@@ -171,7 +171,7 @@ void wring_html_reproduce(FILE *out, struct wring_html_run *r)
 	_cleanup_free_ char *file = wring_strf("./%s.ini", row->scenario);
 	const struct wring_settings *s = r->scenario ? &r->scenario->sysctls : NULL;
 
-	wring_html(out, "<h4>Do it again</h4>\n<p>On a kernel of your own, or on the same one (%s%s%s):</p>\n<pre class=\"cmd\">", row->release,
+	wring_html(out, "<h4>Do it again</h4>\n<p>The scenario of that name, on a kernel of your own or on the same one (%s%s%s):</p>\n<pre class=\"cmd\">", row->release,
 		   *row->kernel_sha256 ? ", image sha256 " : "", row->kernel_sha256);
 	if (!strcmp(row->where, "vm"))
 		wring_html(out, "KERNEL=/boot/vmlinuz-…   # an image, a linux-image .deb or a build tree\n");
@@ -182,9 +182,10 @@ void wring_html_reproduce(FILE *out, struct wring_html_run *r)
 		option(out, "sysctl", both ? both : "");
 	}
 	wring_html(out, "\nwring check %s      # judge the stored run again\nwring show %s       # all that was recorded\n"
-			"wring export %s     # as JSON</pre>\n", row->uuid, row->uuid, row->uuid);
+			"wring export %s     # as JSON\nwring report %s --format=reproducer   # a shell script that needs no wring</pre>\n",
+		   row->uuid, row->uuid, row->uuid, row->uuid);
 	wring_html(out, "<p class=\"quiet\">The stored run is looked for in ./wring.db or $WRING_DB; --db=FILE names another.</p>\n"
-			"<details><summary>Exactly what ran: save this as %s, then <code>", file ? file : "a file");
+			"<details><summary>Exactly what ran, should the scenario have been changed since: save this as %s, then <code>", file ? file : "a file");
 	run_command(out, r, file ? file : "");
 	wring_html(out, "</code></summary>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"scenario\"><pre>%s</pre></div></details>\n", row->plan);
 }

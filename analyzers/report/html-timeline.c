@@ -172,40 +172,54 @@ static void phase_data(FILE *out, const struct wring_html_plot *p, const char *n
 	wring_html(out, "%s%.4f:%.4f", i ? "," : "", from, to);
 }
 
-/* ---- reclaim: what the whole machine scanned, as a strip below ---- */
+/* ---- reclaim: what was scanned, as a strip below ---- */
 
-struct rates { double x[1000], w[1000], y[1000], most; size_t n, bursts; double longest, longest_at; };
+struct rates { double x[900], w, y[900], most; size_t n, bursts; double longest, longest_at; };
 
+/* A counter at a moment between two samples. */
+static double counter_at(const struct wring_series *s, int64_t t_ns)
+{
+	size_t i = 1;
+
+	while (i < s->n && s->t_ns[i] < t_ns)
+		i++;
+	if (i >= s->n || t_ns <= s->t_ns[0])
+		return (double)s->v[i >= s->n ? s->n - 1 : 0];
+	return (double)s->v[i - 1] + (double)(s->v[i] - s->v[i - 1]) * (double)(t_ns - s->t_ns[i - 1]) / (double)(s->t_ns[i] - s->t_ns[i - 1]);
+}
+
+/* Pages that are scanned on behalf of a cgroup are not in vmstat; those that the machine is short of are in both, so the larger one
+ * counts. As fine as the slowest of them was sampled. */
 static bool rates_of(struct wring_html_run *r, struct rates *o)
 {
-	static const char *const keys[] = { "slabs_scanned", "pgscan_kswapd", "pgscan_direct" };
-	const struct wring_series *s[3];
-	size_t n = 0, stride;
+	enum { SLAB, KSWAPD, DIRECT, GROUPS, KEYS };
+	static const struct { const char *sampler, *subject, *key; } keys[KEYS] = { { "vmstat", "", "slabs_scanned" },
+		{ "vmstat", "", "pgscan_kswapd" }, { "vmstat", "", "pgscan_direct" }, { "memory.stat", ".", "pgscan" } };
+	const struct wring_series *s[KEYS];
+	double before[KEYS] = { 0 }, grown[KEYS] = { 0 };
 
-	*o = (struct rates){ 0 };
-	for (size_t i = 0; i < 3; i++) {
-		s[i] = wring_view_series(&r->view, "vmstat", "", keys[i]);
-		n = s[i] && s[i]->n > n ? s[i]->n : n;
+	*o = (struct rates){ .n = WRING_ARRAY_SIZE(o->x) };
+	for (int k = 0; k < KEYS; k++) {
+		s[k] = wring_view_series(&r->view, keys[k].sampler, keys[k].subject, keys[k].key);
+		if (s[k] && s[k]->n < 2)
+			s[k] = NULL;
+		if (s[k] && s[k]->n - 1 < o->n)
+			o->n = s[k]->n - 1;
+		before[k] = s[k] ? counter_at(s[k], r->t0) : 0;
 	}
-	stride = n / 900 + 1;
-	for (size_t k = stride; k < n; k += stride) {
-		double sum = 0, t0 = 0, t1 = 0;
+	o->w = seconds(r, r->t1) / (double)o->n;
+	for (size_t i = 0; i < o->n; i++) {
+		for (int k = 0; k < KEYS; k++) {
+			double now = s[k] ? counter_at(s[k], r->t0 + (int64_t)((double)(i + 1) * o->w * 1e9)) : 0;
 
-		for (size_t i = 0; i < 3; i++) {
-			if (!s[i] || s[i]->n != n)
-				continue;
-			sum += fmax(0, (double)(s[i]->v[k] - s[i]->v[k - stride]));
-			t0 = seconds(r, s[i]->t_ns[k - stride]);
-			t1 = seconds(r, s[i]->t_ns[k]);
+			grown[k] = fmax(0, now - before[k]);
+			before[k] = now;
 		}
-		if (!(t1 > t0))
-			continue;
-		o->x[o->n] = t0;
-		o->w[o->n] = t1 - t0;
-		o->y[o->n] = sum / (t1 - t0);
-		o->most = fmax(o->most, o->y[o->n++]);
+		o->x[i] = (double)i * o->w;
+		o->y[i] = (grown[SLAB] + fmax(grown[KSWAPD] + grown[DIRECT], grown[GROUPS])) / o->w;
+		o->most = fmax(o->most, o->y[i]);
 	}
-	return o->n && o->most > 0;
+	return o->most > 0;
 }
 
 /* A burst: intervals in a row that each scan at least a fourth of what the busiest does. */
@@ -220,8 +234,8 @@ static void find_bursts(struct rates *o)
 			o->bursts++;
 			start = o->x[i];
 		}
-		if (now && o->x[i] + o->w[i] - start > o->longest) {
-			o->longest = o->x[i] + o->w[i] - start;
+		if (now && o->x[i] + o->w - start > o->longest) {
+			o->longest = o->x[i] + o->w - start;
 			o->longest_at = start;
 		}
 	}
@@ -236,7 +250,7 @@ static void reclaim_strip(FILE *out, struct wring_html_run *r)
 	if (any) {
 		find_bursts(o);
 		p.y1 = o->most;
-		wring_html(out, "<figure class=\"reclaim\"><figcaption><b>Reclaim</b>, whole machine: pages and slab objects scanned, at most "
+		wring_html(out, "<figure class=\"reclaim\"><figcaption><b>Reclaim</b>: pages and slab objects scanned, at most "
 				"%.0f a second. %zu burst%s (a fourth of that or more), the longest %.1f s from %.1f s.</figcaption>\n"
 				"<div class=\"plot low\"><svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\" "
 				"aria-label=\"rate of scanning over time\">\n", o->most, o->bursts, o->bursts == 1 ? "" : "s", o->longest, o->longest_at);
@@ -244,10 +258,10 @@ static void reclaim_strip(FILE *out, struct wring_html_run *r)
 			if (o->y[i] > 0)
 				wring_html(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
 					   o->y[i] >= o->most / 4 ? "burst" : "scan", wring_html_px(&p, o->x[i]), wring_html_py(&p, o->y[i]),
-					   wring_html_px(&p, o->x[i] + o->w[i]) - wring_html_px(&p, o->x[i]), 1000 - wring_html_py(&p, o->y[i]));
+					   wring_html_px(&p, o->x[i] + o->w) - wring_html_px(&p, o->x[i]), 1000 - wring_html_py(&p, o->y[i]));
 		wring_html(out, "</svg></div></figure>\n");
 	} else {
-		wring_html(out, "<p class=\"quiet\">Reclaim: %s.</p>\n", wring_view_has(&r->view, "vmstat", "") ?
+		wring_html(out, "<p class=\"quiet\">Reclaim: %s.</p>\n", wring_view_has(&r->view, "vmstat", "") || wring_view_has(&r->view, "memory.stat", ".") ?
 			   "nothing was scanned in this run" : "not sampled in this run");
 	}
 	free(o);
