@@ -45,7 +45,7 @@ static const char prelude[] =
 	"trap cleanup EXIT\n"
 	"\n"
 	"# The directories of a group with a count.\n"
-	"dirs() { i=0; while [ $i -lt \"$2\" ]; do echo \"$1$i\"; i=$((i + 1)); done; }\n"
+	"members() { i=0; while [ $i -lt \"$2\" ]; do echo \"$1$i\"; i=$((i + 1)); done; }\n"
 	"\n"
 	"# What there is at a point in time.\n"
 	"mark() {\n"
@@ -56,16 +56,16 @@ static const char prelude[] =
 	"\tgrep nr_dying \"$CG/cgroup.stat\"\n"
 	"}\n"
 	"\n"
-	"# start LOAD GROUP FOLDER: a process inside the group that fills, says so, and holds.\n"
+	"# start LOAD GROUP FOLDER: a process inside the group that fills, says so, and holds; or does it over again, while it is to churn.\n"
 	"start() {\n"
 	"\tmkdir -p \"$3\"\n"
 	"\t(\n"
 	"\t\techo 0 >\"$CG/$2/cgroup.procs\" || exit\n"
 	"\t\ttrap - EXIT\n"
-	"\t\tload=$1 # for pins\n"
+	"\t\tload=$1 kids= # for pins; processes of the load\n"
 	"\t\t\"load_$1\" \"$3\"\n"
 	"\t\t: >\"$3.full\"\n"
-	"\t\twhile :; do sleep 1; done\n"
+	"\t\twhile :; do if [ -e \"$T/churn-$1\" ]; then kill $kids 2>/dev/null; kids=; \"load_$1\" \"$3\"; else sleep 1; fi; done\n"
 	"\t) &\n"
 	"\techo \"$! $3\" >>\"$T/started-$1\"\n"
 	"}\n"
@@ -81,6 +81,9 @@ static const char prelude[] =
 	"\twhile read -r pid _; do kill -9 \"$pid\" 2>/dev/null; wait \"$pid\" 2>/dev/null; done <\"$T/started-$1\"\n"
 	"\trm \"$T/started-$1\"\n"
 	"}\n"
+	"churn() { : >\"$T/churn-$1\"; sleep \"$2\"; rm \"$T/churn-$1\"; }\n"
+	"# What wring did and this script does not, or does otherwise.\n"
+	"left_out() { echo \"left out: $*\" >&2; }\n"
 	"rcu_barrier() {\n"
 	"\tif [ -e /sys/module/rcutree/parameters/do_rcu_barrier ]; then echo 1 >/sys/module/rcutree/parameters/do_rcu_barrier; else sleep 5; fi\n"
 	"}\n"
@@ -152,7 +155,8 @@ static void mounts(const struct wring_scenario *s, FILE *out)
 
 		fprintf(out, "mkdir \"$T/mnt-%s\"\n", m->name);
 		if (m->bps || m->iops)
-			fprintf(out, "# wring ran it on a disk of %" PRIu64 " bytes and %" PRIu64 " requests a second (0: no limit)\n", m->bps, m->iops);
+			fprintf(out, "left_out 'a disk of %" PRIu64 " bytes and %" PRIu64 " requests a second (0: no limit) at mnt-%s'\n", m->bps, m->iops,
+				m->name);
 		if (!strcmp(m->type, "tmpfs"))
 			fprintf(out, "mount -t tmpfs -o size=%" PRIu64 " scratch \"$T/mnt-%s\" || exit 2\n", m->size_bytes, m->name);
 		else
@@ -163,13 +167,38 @@ static void mounts(const struct wring_scenario *s, FILE *out)
 	}
 }
 
+static bool has_step(const struct wring_scenario *s, enum wring_verb_id id)
+{
+	for (size_t i = 0; i < s->n_phases; i++)
+		for (size_t k = 0; k < s->phases[i].n; k++)
+			if (s->phases[i].steps[k].verb->id == id)
+				return true;
+	return false;
+}
+
+/* What wring gives a guest: a disk to swap to, and zram before it. */
+static void needs(const struct wring_scenario *s, FILE *out)
+{
+	if (wring_scenario_needs(s, "swap"))
+		fputs("SWAP=${DISK:-/var/tmp}/reproducer-$$-swap.img\ntruncate -s 512M \"$SWAP\" && swap=$(losetup -f) && losetup \"$swap\" \"$SWAP\" || exit 2\n"
+		      "rm \"$SWAP\"\nrestore=\"swapoff $swap; losetup -d $swap; $restore\"\nmkswap \"$swap\" >\"$T/mkswap\" && swapon \"$swap\" || exit 2\n", out);
+	if (wring_scenario_needs(s, "zram"))
+		fputs("[ -e /sys/block/zram0 ] || modprobe zram || { echo 'no zram' >&2; exit 2; }\necho 32M >/sys/block/zram0/disksize || exit 2\n"
+		      "restore=\"swapoff /dev/zram0; echo 1 >/sys/block/zram0/reset; $restore\"\n"
+		      "mkswap /dev/zram0 >\"$T/mkswap\" && swapon -p 100 /dev/zram0 || exit 2\n", out);
+	if (wring_scenario_needs(s, "nbd"))
+		fputs("left_out 'swap over the network: wring swaps to an nbd device whose server is outside of the machine'\n", out);
+	if (wring_scenario_needs(s, "fresh-boot"))
+		fputs("left_out 'a fresh boot: wring ran this first thing in a guest of its own'\n", out);
+}
+
 /* "work", or all directories of a group with a count, for the head of a loop. */
 static void directories(const struct wring_scenario *s, const char *path, FILE *out)
 {
 	const struct wring_group *g = wring_scenario_group(s, path);
 
 	if (g && g->count > 1 && !strcmp(g->path, path))
-		fprintf(out, "$(dirs %s %" PRIu64 ")", path, g->count);
+		fprintf(out, "$(members %s %" PRIu64 ")", path, g->count);
 	else
 		fputs(path, out);
 }
@@ -217,7 +246,7 @@ static void load_functions(const struct wring_scenario *s, FILE *out)
 		if (l->mem_nodes) {
 			_cleanup_free_ char *nodes = wring_text_word(l->mem_nodes);
 
-			fprintf(out, "\t# wring also binds its memory to the NUMA nodes %s: numactl --membind\n", nodes ? nodes : "");
+			fprintf(out, "\tleft_out 'binding this load to the memory of the NUMA nodes %s, as numactl --membind does'\n", nodes ? nodes : "");
 		}
 		wring_shell_load(l, out);
 		fputs("}\n", out);
@@ -321,10 +350,10 @@ static void one_step(const struct wring_scenario *s, const struct wring_step *st
 			start(s, step->args[i], out);
 		break;
 	case WRING_STEP_WAIT: fprintf(out, "until_full %zu\n", load); break;
-	case WRING_STEP_CHURN: fprintf(out, "sleep %.3f # wring's load makes its objects anew meanwhile\n", seconds(step->args[1])); break;
+	case WRING_STEP_CHURN: fprintf(out, "churn %zu %.3f\n", load, seconds(step->args[1])); break;
 	case WRING_STEP_RELEASE:
 	case WRING_STEP_STOP: fprintf(out, "stop %zu\n", load); break;
-	case WRING_STEP_CENSUS: fputs("mark census # wring also asks which names are still cached: openat2(RESOLVE_CACHED)\n", out); break;
+	case WRING_STEP_CENSUS: fputs("mark census\n", out); break;
 	case WRING_STEP_RECLAIM: {
 		_cleanup_free_ char *size = wring_text_word(step->args[1]), *command = wring_strf("echo %s >\"$CG/$g/memory.reclaim\"", size ? size : "");
 
@@ -372,8 +401,14 @@ static int run(const struct wring_case *c, size_t i, FILE *out, void *data)
 	head(c, s, out);
 	fputs(prelude, out);
 	load_functions(s, out);
-	fputs("\nmkdir \"$CG\" && echo +memory >\"$BASE/cgroup.subtree_control\" || exit 2\n", out);
+	fputs("\n", out);
+	for (size_t k = 0; k < s->n_loads; k++)
+		wring_shell_note(&s->loads[k], out);
+	if (has_step(s, WRING_STEP_CENSUS))
+		fputs("left_out 'asking at census which names are still cached, openat2(RESOLVE_CACHED)'\n", out);
+	fputs("mkdir \"$CG\" && echo +memory >\"$BASE/cgroup.subtree_control\" || exit 2\n", out);
 	mounts(s, out);
+	needs(s, out);
 	for (size_t k = 0; k < s->sysctls.n; k++)
 		sysctl(s->sysctls.rows[k].key, s->sysctls.rows[k].value, out);
 	for (size_t k = 0; k < s->n_groups; k++)

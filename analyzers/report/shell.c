@@ -45,7 +45,7 @@ static void inode(const struct wring_load *l, FILE *out)
 {
 	fprintf(out, "\ti=0\n\twhile [ $i -lt %" PRIu64 " ]; do\n\t\t: >\"$1/$i\"\n\t\ti=$((i + 1))\n\tdone\n\tsync\n", count(l, 1400));
 	if (!strcmp(param(l, "kind", ""), "pinned"))
-		fputs("\ttail -f \"$1\"/[0-9]* >/dev/null 2>&1 & # keeps them open\n", out);
+		fputs("\ttail -f \"$1\"/[0-9]* >/dev/null 2>&1 & # keeps them open\n\tkids=\"$kids $!\"\n", out);
 }
 
 static void file(const struct wring_load *l, FILE *out)
@@ -68,7 +68,7 @@ static void anon(const struct wring_load *l, FILE *out)
 
 static void shmem(const struct wring_load *l, FILE *out)
 {
-	fprintf(out, "\tmkdir \"$1/shm\" && mount -t tmpfs shm \"$1/shm\"\n\thead -c %" PRIu64 " /dev/zero >\"$1/shm/held\"\n",
+	fprintf(out, "\t[ -d \"$1/shm\" ] || { mkdir \"$1/shm\" && mount -t tmpfs shm \"$1/shm\"; }\n\thead -c %" PRIu64 " /dev/zero >\"$1/shm/held\"\n",
 		size_param(l, "footprint", 64 << 20));
 }
 
@@ -91,7 +91,7 @@ static void null(const struct wring_load *l, FILE *out)
 
 static void fork_(const struct wring_load *l, FILE *out)
 {
-	fprintf(out, "\ti=0\n\twhile [ $i -lt %" PRIu64 " ]; do\n\t\tsleep 100000 &\n\t\ti=$((i + 1))\n\tdone\n", count(l, 110200));
+	fprintf(out, "\ti=0\n\twhile [ $i -lt %" PRIu64 " ]; do\n\t\tsleep 100000 &\n\t\tkids=\"$kids $!\"\n\t\ti=$((i + 1))\n\tdone\n", count(l, 110200));
 }
 
 static void stress_ng(const struct wring_load *l, FILE *out)
@@ -138,24 +138,52 @@ static const struct { const char *workload, *kind, *args; } nearest[] = {
 	{ "thp", NULL, "--vm 1 --vm-keep --vm-madvise hugepage" },
 };
 
+/* The options of stress-ng, or NULL. */
+static const char *nearest_to(const struct wring_load *l)
+{
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(nearest); i++)
+		if (!strcmp(nearest[i].workload, l->workload) && (!nearest[i].kind || !strcmp(param(l, "kind", ""), nearest[i].kind)))
+			return nearest[i].args;
+	return NULL;
+}
+
+static bool is_plain(const struct wring_load *l, size_t *ret)
+{
+	for (*ret = 0; *ret < WRING_ARRAY_SIZE(plain); ++*ret)
+		if (!strcmp(plain[*ret].workload, l->workload))
+			return true;
+	return false;
+}
+
 void wring_shell_load(const struct wring_load *l, FILE *out)
 {
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(plain); i++)
-		if (!strcmp(plain[i].workload, l->workload)) {
-			plain[i].write(l, out);
-			return;
-		}
-	fputs("\t# No shell makes this", out);
-	for (size_t i = 0; i < l->params.n; i++) {
-		_cleanup_free_ char *key = wring_text_word(l->params.rows[i].key), *value = wring_text_clean(l->params.rows[i].value, true);
+	const char *args = nearest_to(l);
+	size_t i;
 
-		fprintf(out, "%s %s=%s", i ? "" : ":", key ? key : "", value ? value : "");
+	if (is_plain(l, &i))
+		plain[i].write(l, out);
+	else if (args)
+		fprintf(out, "\tcommand -v stress-ng >/dev/null || return\n\tcd \"$1\" && stress-ng %s --timeout 20s\n", args);
+	else
+		fputs("\t:\n", out);
+}
+
+void wring_shell_note(const struct wring_load *l, FILE *out)
+{
+	_cleanup_free_ char *name = wring_text_word(l->name), *workload = wring_text_word(l->workload);
+	const char *args = nearest_to(l);
+	size_t k;
+
+	if (is_plain(l, &k))
+		return;
+	fprintf(out, "left_out 'the load %s, %s", name ? name : "", workload ? workload : "");
+	for (size_t i = 0; i < l->params.n; i++) {
+		_cleanup_free_ char *key = wring_text_word(l->params.rows[i].key), *value = wring_text_word(l->params.rows[i].value);
+
+		fprintf(out, " %s=%s", key ? key : "", value ? value : "");
 	}
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(nearest); i++)
-		if (!strcmp(nearest[i].workload, l->workload) &&
-		    (!nearest[i].kind || !strcmp(param(l, "kind", ""), nearest[i].kind))) {
-			fprintf(out, ". The nearest that stress-ng has, for 20 s:\n\tcd \"$1\" && stress-ng %s --timeout 20s\n", nearest[i].args);
-			return;
-		}
-	fputs(".\n\techo 'this load has no plain equivalent and is left out' >&2\n", out);
+	if (args)
+		fprintf(out, ", which no shell makes; the nearest that stress-ng has, where it is installed, for 20 s: %s'\n", args);
+	else
+		fputs(", which no shell makes'\n", out);
 }

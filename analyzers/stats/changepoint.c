@@ -14,7 +14,7 @@
 #pragma GCC optimize("O3") /* vector instructions, which clang uses at -O2 */
 #endif
 
-enum { MAX_WINDOW = 512 };
+enum { MAX_WINDOW = 512, WHITEN = 30 /* nights, to tell what they have of one another */ };
 
 struct search {
 	struct wring_change_opts o;
@@ -126,14 +126,19 @@ static double roughness(const double *y, size_t n, size_t lag, double *scratch)
 	return sum / (double)keep;
 }
 
-/* The share r of its distance from the level that a value keeps to the next night: roughness grows by 1 + r from lag 1 to
- * lag 2. It is taken out of the window before the search, as a permutation makes neighbours independent; a step in the
- * level stays a step, 1 - r times as high. */
-static void whiten(const double *y, size_t n, double *ret, double *scratch)
+/* The share r of its distance from the level that a value keeps to the next night: roughness grows by 1 + r from lag 1 to lag 2. */
+static double likeness(const double *y, size_t n, double *scratch)
 {
-	double one = n >= 30 ? roughness(y, n, 1, scratch) : 0;
-	double r = one > 0 ? fmin(roughness(y, n, 2, scratch) / one - 1, 0.95) : 0;
+	double one = n >= WHITEN ? roughness(y, n, 1, scratch) : 0;
 
+	return one > 0 ? roughness(y, n, 2, scratch) / one - 1 : 0;
+}
+
+/* r is taken out of the window before the search, as a permutation makes neighbours independent; a step in the level stays a
+ * step, as high as it was. */
+static void whiten(const double *y, size_t n, double r, double *ret)
+{
+	r = fmin(r, 0.95);
 	for (size_t i = 0; i < n; i++)
 		ret[i] = i && r > 0 ? (y[i] - r * y[i - 1]) / (1 - r) : y[i];
 }
@@ -179,6 +184,48 @@ static void split(struct search *s, size_t offset, size_t n)
 	split(s, offset + at, n - at);
 }
 
+/* r again, from what is left around the means of the segments that were found; a sample's is too small by about (1 + 3r) / n for each
+ * mean that was estimated (Kendall 1954; Marriott and Pope 1954). */
+static double likeness_within(struct search *s, const double *y, size_t from, size_t n)
+{
+	size_t segments = 0;
+	double r;
+
+	for (size_t i = 0, k; i < n; i = k, segments++) {
+		double mean = 0;
+
+		k = n;
+		for (size_t j = 0; j < s->n_found; j++)
+			if (s->found[j].at > from + i && s->found[j].at < from + k)
+				k = s->found[j].at - from;
+		for (size_t j = i; j < k; j++)
+			mean += y[j] / (double)(k - i);
+		for (size_t j = i; j < k; j++)
+			s->mixed[j] = y[j] - mean;
+	}
+	r = wring_lag(s->mixed, n, 1);
+	return r + (double)segments * (1 + 3 * r) / (double)n;
+}
+
+/* A series that wanders may have been taken for less so than it is, and have changes for that: what was found must be found again
+ * where r is more, by as much as it may still be too small. */
+static void window(struct search *s, const double *y, size_t from, size_t n)
+{
+	size_t before = s->n_found;
+	double r = likeness(y + from, n, s->mixed), within, error = 1 / sqrt((double)n);
+
+	whiten(y + from, n, r, s->y + from);
+	split(s, from, n);
+	if (s->n_found == before || n < WHITEN)
+		return;
+	within = likeness_within(s, y + from, from, n);
+	if (within <= fmax(r, error))
+		return;
+	s->n_found = before;
+	whiten(y + from, n, within + error, s->y + from);
+	split(s, from, n);
+}
+
 static int by_time(const void *a, const void *b)
 {
 	const struct wring_change *x = a, *y = b;
@@ -215,8 +262,7 @@ int wring_changes(const double *y, size_t n, const struct wring_change_opts *opt
 	for (size_t from = 0; from < n; from += step) {
 		size_t len = n - from < s.o.window ? n - from : s.o.window;
 
-		whiten(y + from, len, s.y + from, s.mixed);
-		split(&s, from, len);
+		window(&s, y, from, len);
 		if (n - from <= s.o.window)
 			break;
 	}

@@ -35,7 +35,7 @@ add_program() { # FILE DESTINATION
 add_modules() {
 	local name file
 
-	for name in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_console loop; do
+	for name in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_console loop lz4_compress lz4hc_compress zsmalloc zram; do
 		for file in $(find "$KERNEL/lib/modules" -name "$name.ko*"); do
 			case $file in
 			*.xz) xz -dc "$file" >"$ROOT/modules/$name.ko" ;;

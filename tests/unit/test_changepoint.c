@@ -75,7 +75,38 @@ static void test_other_tools(void **state)
 	assert_int_equal(changes(steps, 9, NULL, c), 0);
 }
 
-/* How often a series without a change has one: alpha; somewhat more when each night is like the night before. */
+/* The Turing Change Point Dataset (van den Burg and Williams 2020), quality_control_1, _2 and _5, rounded to 1/100: a change at 146 in
+ * noise with a trend, one at 97 (the file begins with the eleventh value), and none. Trends are not levels: beside the change of the first there
+ * may be others. The margin is that benchmark's. */
+static void test_quality_control(void **state)
+{
+	static const struct { const char *name; size_t n, at; bool alone; } all[] = { { "1", 313, 146, false }, { "2", 272, 87, true }, { "5", 325, 0, true } };
+
+	(void)state;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(all); i++) {
+		char *path = wring_strf("%s/tests/fixtures/tcpd/quality_control_%s.txt", getenv("top_srcdir") ? getenv("top_srcdir") : ".", all[i].name);
+		FILE *f = fopen(path, "r");
+		struct wring_change c[8];
+		double y[400];
+		size_t n = 0, found, hits = 0;
+
+		assert_non_null(f);
+		while (n < 400 && fscanf(f, "%lf", &y[n]) == 1)
+			n++;
+		fclose(f);
+		free(path);
+		assert_int_equal(n, all[i].n);
+		found = changes(y, n, NULL, c);
+		for (size_t k = 0; k < found && k < 8; k++) {
+			print_message("quality_control_%s: %zu, from %.2f to %.2f, p %.3f\n", all[i].name, c[k].at, c[k].before, c[k].after, c[k].p);
+			hits += c[k].at + 5 >= all[i].at && c[k].at <= all[i].at + 5;
+		}
+		assert_int_equal(hits, all[i].at > 0);
+		assert_true(!all[i].alone || found == hits);
+	}
+}
+
+/* How often a series without a change has one: alpha, also when each night is like the night before. */
 static void test_false_changes(void **state)
 {
 	static const double like[] = { 0, 0.3, 0.6 };
@@ -96,10 +127,7 @@ static void test_false_changes(void **state)
 		}
 		gsl_rng_free(rng);
 		print_message("neighbours correlated %.1f: %d of %d series have a change\n", like[k], alarms, n);
-		if (k == 0)
-			assert_true(alarms <= n * .05 + 3.29 * sqrt(n * .05 * .95));
-		else	/* the correlation is only estimated */
-			assert_true(alarms < n * (k == 1 ? .12 : .25));
+		assert_true(alarms <= n * .05 + 3.29 * sqrt(n * .05 * .95));
 	}
 }
 
@@ -140,7 +168,7 @@ static void test_fence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nile), cmocka_unit_test(test_other_tools), cmocka_unit_test(test_false_changes),
+		cmocka_unit_test(test_nile), cmocka_unit_test(test_other_tools), cmocka_unit_test(test_quality_control), cmocka_unit_test(test_false_changes),
 		cmocka_unit_test(test_cusum), cmocka_unit_test(test_fence),
 	};
 
