@@ -96,17 +96,24 @@ int wring_args(const struct argp *argp, const char *name, int argc, char **argv,
 	return code;
 }
 
-error_t wring_parse_one(int key, char *arg, struct argp_state *state)
+error_t wring_parse_words(int key, char *arg, struct wring_words *w)
 {
-	struct wring_one_arg *a = state->input;
+	size_t most = w->most ? w->most : WRING_ARRAY_SIZE(w->words);
 
 	switch (key) {
-	case WRING_ONE_DB: a->db = arg; return 0;
+	case WRING_O_DB: w->db = arg; return 0;
 	case ARGP_KEY_ARG:
-		if (a->what)
+		if (w->n == most && most == 1)
 			exit(wring_usage_error("'%s': one argument is accepted", arg));
-		a->what = arg;
+		if (w->n == most)
+			exit(wring_usage_error("'%s': at most %zu %s are accepted", arg, most, w->what));
+		w->words[w->n++] = arg;
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
+}
+
+error_t wring_parse_only_words(int key, char *arg, struct argp_state *state)
+{
+	return wring_parse_words(key, arg, state->input);
 }

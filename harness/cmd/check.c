@@ -9,12 +9,11 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 
-enum { O_DB = 256, O_KNOWN, O_JSON };
+enum { O_KNOWN = WRING_O_DB + 1, O_JSON };
 
 struct args {
-	const char *db, *known, *json;
-	char *specs[256];
-	size_t n;
+	struct wring_words runs;
+	const char *known, *json;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -22,15 +21,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct args *a = state->input;
 
 	switch (key) {
-	case O_DB: a->db = arg; return 0;
 	case O_KNOWN: a->known = arg; return 0;
 	case O_JSON: a->json = arg; return 0;
-	case ARGP_KEY_ARG:
-		if (a->n == WRING_ARRAY_SIZE(a->specs))
-			exit(wring_usage_error("'%s': at most %zu runs are accepted", arg, a->n));
-		a->specs[a->n++] = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return wring_parse_words(key, arg, &a->runs);
 	}
 }
 
@@ -49,13 +42,13 @@ static int judge_all(struct args *a, struct wring_store *st, struct wring_known 
 	struct wring_runs runs, after;
 	struct wring_exit x = { 0 };
 	char gone[2000];
-	int r = wring_select_runs(st, a->specs, a->n, &runs, err);
+	int r = wring_select_runs(st, a->runs.words, a->runs.n, &runs, err);
 
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_judge_run(st, &runs.rows[i], known, err);
 	wring_runs_done(&runs);
 	if (!r)
-		r = wring_select_runs(st, a->specs, a->n, &after, err);
+		r = wring_select_runs(st, a->runs.words, a->runs.n, &after, err);
 	if (r)
 		return wring_complain(err, r == -ENOENT || r == -EINVAL ? WRING_EXIT_USAGE : WRING_EXIT_BROKEN);
 	for (size_t i = 0; i < after.n && !r; i++)
@@ -73,14 +66,14 @@ static int judge_all(struct args *a, struct wring_store *st, struct wring_known 
 static int check(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+		WRING_DB_OPTION,
 		{ "known", O_KNOWN, "FILE", 0, "known findings: shown, but set no exit code", 0 },
 		{ "json", O_JSON, "FILE", 0, "write the export document", 0 },
 		WRING_HELP_OPTION, { 0 } };
 	static const struct argp argp = { options, parse, "[RUN...]",
 		"Judge stored runs again, with the detectors of this version.\vRUN is an id, a uuid, a label, a kernel release or 'last'; none means all.",
 		NULL, NULL, NULL };
-	struct args a = { 0 };
+	struct args a = { .runs.what = "runs" };
 	struct wring_store *st = NULL;
 	struct wring_known *known = NULL;
 	struct wring_err err = { 0 };
@@ -89,9 +82,9 @@ static int check(int argc, char **argv)
 	if (code)
 		return code;
 	code = WRING_EXIT_USAGE;
-	if (access(wring_db_path(a.db), F_OK))
-		return wring_usage_error("no database %s: wring run makes one, --db=FILE names another", wring_db_path(a.db));
-	if ((a.json && wring_can_write("--json", a.json, &err)) || (a.known && wring_known_read(a.known, &known, &err)) || wring_store_open(wring_db_path(a.db), WRING_STORE_WRITE, &st, &err))
+	if (access(wring_db_path(a.runs.db), F_OK))
+		return wring_usage_error("no database %s: wring run makes one, --db=FILE names another", wring_db_path(a.runs.db));
+	if ((a.json && wring_can_write("--json", a.json, &err)) || (a.known && wring_known_read(a.known, &known, &err)) || wring_store_open(wring_db_path(a.runs.db), WRING_STORE_WRITE, &st, &err))
 		wring_complain(&err, 0);
 	else
 		code = judge_all(&a, st, known, &err);

@@ -48,12 +48,17 @@ int wring_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))
  * out; does not return from --help, which every table of options lists with WRING_HELP_OPTION. */
 #define WRING_HELP_OPTION { "help", '?', NULL, 0, "this list", -1 }
 int wring_args(const struct argp *argp, const char *name, int argc, char **argv, void *input);
-/* For commands of --db and at most one argument. */
-enum { WRING_ONE_DB = 256 };
-struct wring_one_arg {
+/* What commands that read a database have in common: --db, and words (runs, metrics, files), of which `what` says what they are. Used as
+ * a parser of its own, or called by one that has more options, whose numbers are then above WRING_O_DB. */
+enum { WRING_O_DB = 256 };
+#define WRING_DB_OPTION { "db", WRING_O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }
+struct wring_words {
 	const char *db, *what;
+	size_t most, n; /* most 0: as many as there is room for */
+	char *words[256];
 };
-error_t wring_parse_one(int key, char *arg, struct argp_state *state);
+error_t wring_parse_words(int key, char *arg, struct wring_words *w);
+error_t wring_parse_only_words(int key, char *arg, struct argp_state *state);
 /* Can this file be written? Asked before anything starts, and nothing is left behind by asking. option: "--json". */
 int wring_can_write(const char *option, const char *path, struct wring_err *err);
 struct wring_store;

@@ -9,12 +9,11 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 
-enum { O_DB = 256, O_JSON, O_FORMAT };
+enum { O_JSON = WRING_O_DB + 1, O_FORMAT };
 
 struct args {
-	const char *db, *json, *format, *specs[2];
-	size_t n;
-	bool too_many;
+	struct wring_words sides;
+	const char *json, *format;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -22,15 +21,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct args *a = state->input;
 
 	switch (key) {
-	case O_DB: a->db = arg; return 0;
 	case O_JSON: a->json = arg; return 0;
 	case O_FORMAT: a->format = arg; return 0;
-	case ARGP_KEY_ARG:
-		a->too_many = a->n == 2;
-		if (a->n < 2)
-			a->specs[a->n++] = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return wring_parse_words(key, arg, &a->sides);
 	}
 }
 
@@ -40,7 +33,7 @@ static int check_sides(const struct args *a, const struct wring_runs *x, const s
 		for (size_t k = 0; k < y->n; k++)
 			if (x->rows[i].id == y->rows[k].id)
 				return wring_err_set(err, -EINVAL, "run %lld is on both sides ('%s' and '%s'): give each side runs of its own",
-						     (long long)x->rows[i].id, a->specs[0], a->specs[1]);
+						     (long long)x->rows[i].id, a->sides.words[0], a->sides.words[1]);
 	return 0;
 }
 
@@ -50,20 +43,20 @@ static int load(const struct args *a, struct wring_store *st, struct wring_versu
 	struct wring_comparisons c = { 0 };
 	int r;
 
-	if (a->n == 1) {
-		r = wring_store_comparisons(st, a->specs[0], &c, err);
+	if (a->sides.n == 1) {
+		r = wring_store_comparisons(st, a->sides.words[0], &c, err);
 		if (!r)
 			r = wring_versus_load(st, &c.rows[0], v, err);
 		wring_comparisons_done(&c);
 		return r;
 	}
-	r = wring_store_runs(st, a->specs[0], &x, err);
+	r = wring_store_runs(st, a->sides.words[0], &x, err);
 	if (!r)
-		r = wring_store_runs(st, a->specs[1], &y, err);
+		r = wring_store_runs(st, a->sides.words[1], &y, err);
 	if (!r)
 		r = check_sides(a, &x, &y, err);
 	if (!r)
-		r = wring_versus_runs(st, &x, a->specs[0], &y, a->specs[1], v, err);
+		r = wring_versus_runs(st, &x, a->sides.words[0], &y, a->sides.words[1], v, err);
 	wring_runs_done(&x);
 	wring_runs_done(&y);
 	return r;
@@ -72,7 +65,7 @@ static int load(const struct args *a, struct wring_store *st, struct wring_versu
 static int compare(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+		WRING_DB_OPTION,
 		{ "json", O_JSON, "FILE", 0, "write the export document", 0 },
 		{ "format", O_FORMAT, "text|mail", 0, "mail: 72 columns of ASCII", 0 },
 		WRING_HELP_OPTION, { 0 } };
@@ -81,7 +74,7 @@ static int compare(int argc, char **argv)
 		"A and B are run ids, uuids, labels or kernel releases; AB is a comparison that wring ab made: its id, uuid, or 'last'.\n"
 		"Runs that were not run in turn are judged with a warning: a drift of the machine looks like a difference.",
 		NULL, NULL, NULL };
-	struct args a = { .format = "text" };
+	struct args a = { .sides = { .what = "sides", .most = 2 }, .format = "text" };
 	struct wring_store *st = NULL;
 	struct wring_versus v = { 0 };
 	struct wring_err err = { 0 };
@@ -89,16 +82,16 @@ static int compare(int argc, char **argv)
 
 	if (code)
 		return code;
-	if (!a.n || a.too_many)
+	if (!a.sides.n)
 		return wring_usage_error("compare: two sides (run ids, labels or kernel releases), or one comparison, are accepted");
 	if (strcmp(a.format, "text") && strcmp(a.format, "mail"))
 		return wring_usage_error("--format=%s: text and mail are accepted", a.format);
-	if (access(wring_db_path(a.db), F_OK))
-		return wring_usage_error("no database %s: wring ab makes one, --db=FILE names another", wring_db_path(a.db));
+	if (access(wring_db_path(a.sides.db), F_OK))
+		return wring_usage_error("no database %s: wring ab makes one, --db=FILE names another", wring_db_path(a.sides.db));
 	if (a.json)
 		r = wring_can_write("--json", a.json, &err);
 	if (!r)
-		r = wring_store_open(wring_db_path(a.db), WRING_STORE_READ, &st, &err);
+		r = wring_store_open(wring_db_path(a.sides.db), WRING_STORE_READ, &st, &err);
 	if (!r)
 		r = load(&a, st, &v, &err);
 	if (r) {

@@ -11,12 +11,13 @@
 #include "harness/cmd/cmd.h"
 #include "results-schema/store.h"
 
-enum { O_DB = 256, O_DAYS, O_KEEP_FAILED, O_DRY_RUN };
+enum { O_DAYS = WRING_O_DB + 1, O_KEEP_FAILED, O_DRY_RUN };
 
 struct args {
-	const char *db, *verb;
-	char *files[256];
+	struct wring_words w;
+	char **files; /* the words behind the verb */
 	size_t n;
+	const char *db, *verb;
 	uint64_t days;
 	bool has_days, keep_failed, dry_run;
 };
@@ -27,7 +28,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct wring_err err = { 0 };
 
 	switch (key) {
-	case O_DB: a->db = arg; return 0;
 	case O_DAYS:
 		if (wring_parse_u64(arg, 0, 36500, &a->days, &err))
 			exit(wring_usage_error("--days: %s", err.msg));
@@ -35,16 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case O_KEEP_FAILED: a->keep_failed = true; return 0;
 	case O_DRY_RUN: a->dry_run = true; return 0;
-	case ARGP_KEY_ARG:
-		if (!a->verb) {
-			a->verb = arg;
-			return 0;
-		}
-		if (a->n == WRING_ARRAY_SIZE(a->files))
-			exit(wring_usage_error("'%s': at most %zu databases are accepted", arg, a->n));
-		a->files[a->n++] = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return wring_parse_words(key, arg, &a->w);
 	}
 }
 
@@ -56,7 +47,7 @@ static int usage_or_broken(int r)
 /* All are opened before the first run is copied: a name that is wrong changes nothing. */
 static int merge(const struct args *a)
 {
-	struct wring_store *from[WRING_ARRAY_SIZE(a->files)] = { NULL }, *st = NULL;
+	struct wring_store *from[WRING_ARRAY_SIZE(a->w.words)] = { NULL }, *st = NULL;
 	struct wring_err err = { 0 };
 	struct stat mine, other;
 	bool exists = !stat(wring_db_path(a->db), &mine), opened;
@@ -149,7 +140,7 @@ static const struct { const char *name; int (*run)(const struct args *a); } verb
 static int db(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+		WRING_DB_OPTION,
 		{ "days", O_DAYS, "N", 0, "prune: keep the samples of runs of the last N days", 0 },
 		{ "keep-failed", O_KEEP_FAILED, NULL, 0, "prune: and of all runs that failed", 0 },
 		{ "dry-run", O_DRY_RUN, NULL, 0, "prune: only say how many", 0 },
@@ -157,11 +148,15 @@ static int db(int argc, char **argv)
 	static const struct argp argp = { options, parse, "merge|check|prune [FILE...]",
 		"Databases: merge copies the runs of other files that are not there yet, check reads everything once, prune drops samples and "
 		"logs of old runs and keeps what was found.", NULL, NULL, NULL };
-	struct args a = { 0 };
+	struct args a = { .w.what = "databases" };
 	int code = wring_args(&argp, "db", argc, argv, &a);
 
 	if (code)
 		return code;
+	a.db = a.w.db;
+	a.verb = a.w.words[0];
+	a.files = a.w.words + 1;
+	a.n = a.w.n ? a.w.n - 1 : 0;
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(verbs); i++)
 		if (a.verb && !strcmp(a.verb, verbs[i].name)) {
 			if ((a.has_days || a.keep_failed || a.dry_run) && verbs[i].run != prune)

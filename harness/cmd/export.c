@@ -8,13 +8,12 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 
-enum { O_DB = 256, O_FORMAT, O_ORIGIN, O_BUILD };
+enum { O_FORMAT = WRING_O_DB + 1, O_ORIGIN, O_BUILD };
 
 struct args {
-	const char *db, *format, *output;
+	struct wring_words runs;
+	const char *format, *output;
 	struct wring_format_options options;
-	char *specs[256];
-	size_t n;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -22,17 +21,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct args *a = state->input;
 
 	switch (key) {
-	case O_DB: a->db = arg; return 0;
 	case O_FORMAT: a->format = arg; return 0;
 	case O_ORIGIN: a->options.origin = arg; return 0;
 	case O_BUILD: a->options.build = arg; return 0;
 	case 'o': a->output = arg; return 0;
-	case ARGP_KEY_ARG:
-		if (a->n == WRING_ARRAY_SIZE(a->specs))
-			exit(wring_usage_error("'%s': at most %zu runs are accepted", arg, a->n));
-		a->specs[a->n++] = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return wring_parse_words(key, arg, &a->runs);
 	}
 }
 
@@ -75,9 +68,9 @@ static int write_runs(struct args *a, const struct wring_format *f)
 	int r = a->output ? wring_can_write("--output", a->output, &err) : 0;
 
 	if (!r)
-		r = wring_store_open(wring_db_path(a->db), WRING_STORE_READ, &st, &err);
+		r = wring_store_open(wring_db_path(a->runs.db), WRING_STORE_READ, &st, &err);
 	if (!r)
-		r = wring_select_runs(st, a->specs, a->n, &runs, &err);
+		r = wring_select_runs(st, a->runs.words, a->runs.n, &runs, &err);
 	if (!r)
 		r = a->output ? write_file(st, &runs, f, a, &err) : f->write(st, &runs, &a->options, stdout, &err);
 	wring_runs_done(&runs);
@@ -90,7 +83,7 @@ static int with_formats(const char *name, const char *doc, const char *def, int 
 {
 	_cleanup_free_ char *names = wring_format_names(use, "|"), *list = wring_format_names(use, ", ");
 	struct argp argp = { options, parse, "[RUN...]", doc, NULL, NULL, NULL };
-	struct args a = { .format = def };
+	struct args a = { .runs.what = "runs", .format = def };
 	const struct wring_format *f;
 	int code;
 
@@ -113,7 +106,7 @@ static int with_formats(const char *name, const char *doc, const char *def, int 
 static int export(int argc, char **argv)
 {
 	struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+		WRING_DB_OPTION,
 		{ "format", O_FORMAT, "FORMAT", 0, "default json; docs/export.md and wring-export(5) describe them", 0 },
 		{ "output", 'o', "FILE", 0, "instead of standard output; it is replaced at once, never seen half-written", 0 },
 		{ "origin", O_ORIGIN, "NAME", 0, "kcidb: the CI system that reports (default wring)", 0 },
@@ -127,7 +120,7 @@ static int export(int argc, char **argv)
 static int report(int argc, char **argv)
 {
 	struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+		WRING_DB_OPTION,
 		{ "format", O_FORMAT, "FORMAT", 0, "default text; wring-export(5) describes them", 0 },
 		{ "output", 'o', "FILE", 0, "instead of standard output; it is replaced at once, never seen half-written", 0 },
 		WRING_HELP_OPTION, { 0 } };

@@ -197,21 +197,21 @@ static const struct { const char *name; int (*list)(const char *db); } lists[] =
 };
 
 static const struct argp_option db_option[] = {
-	{ "db", WRING_ONE_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
+	WRING_DB_OPTION, WRING_HELP_OPTION, { 0 } };
 
 static int list(int argc, char **argv)
 {
-	static const struct argp argp = { db_option, wring_parse_one, "[scenarios|suites|workloads|samplers|detectors|metrics|runs]",
+	static const struct argp argp = { db_option, wring_parse_only_words, "[scenarios|suites|workloads|samplers|detectors|metrics|runs]",
 		"What there is (default: scenarios).", NULL, NULL, NULL };
-	struct wring_one_arg a = { 0 };
+	struct wring_words a = { .most = 1 };
 	int code = wring_args(&argp, "list", argc, argv, &a);
 
 	if (code)
 		return code;
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(lists); i++)
-		if (!strcmp(a.what ? a.what : "scenarios", lists[i].name))
+		if (!strcmp(a.n ? a.words[0] : "scenarios", lists[i].name))
 			return lists[i].list(a.db);
-	return wring_usage_error("list: '%s': one of scenarios, suites, workloads, samplers, detectors, metrics, runs is accepted", a.what);
+	return wring_usage_error("list: '%s': one of scenarios, suites, workloads, samplers, detectors, metrics, runs is accepted", a.words[0]);
 }
 
 const struct wring_cmd wring_cmd_list = { "list", "[WHAT]", "scenarios, suites, workloads, samplers, detectors, metrics, runs", list };

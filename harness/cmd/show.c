@@ -245,13 +245,13 @@ static int show_run(const char *db, const char *spec)
 }
 
 static const struct argp_option db_option[] = {
-	{ "db", WRING_ONE_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 }, WRING_HELP_OPTION, { 0 } };
+	WRING_DB_OPTION, WRING_HELP_OPTION, { 0 } };
 
 static int show(int argc, char **argv)
 {
-	static const struct argp argp = { db_option, wring_parse_one, "NAME|RUN",
+	static const struct argp argp = { db_option, wring_parse_only_words, "NAME|RUN",
 		"What a scenario, workload, sampler or detector does, or what a stored run found.", NULL, NULL, NULL };
-	struct wring_one_arg a = { 0 };
+	struct wring_words a = { .most = 1 };
 	struct wring_scenarios s;
 	struct wring_err err = { 0 };
 	bool found = false;
@@ -259,17 +259,17 @@ static int show(int argc, char **argv)
 
 	if (code)
 		return code;
-	if (!a.what)
+	if (!a.words[0])
 		return wring_usage_error("show: name a scenario, workload, sampler, detector or run");
 	if (wring_scenarios_all(&s, &err))
 		return wring_complain(&err, WRING_EXIT_USAGE);
 	for (size_t i = 0; i < s.n; i++)
-		if (!strcmp(s.rows[i]->name, a.what)) {
+		if (!strcmp(s.rows[i]->name, a.words[0])) {
 			show_scenario(s.rows[i]);
 			found = true;
 		}
 	wring_scenarios_done(&s);
-	return show_plugins(a.what, found) ? WRING_EXIT_OK : show_run(a.db, a.what);
+	return show_plugins(a.words[0], found) ? WRING_EXIT_OK : show_run(a.db, a.words[0]);
 }
 
 const struct wring_cmd wring_cmd_show = { "show", "NAME|RUN", "what it does, parameters, what a healthy kernel does", show };

@@ -11,12 +11,12 @@
 #include "harness/base/util.h"
 #include "harness/cmd/cmd.h"
 
-enum { O_DB = 256, O_KNOWN, O_ALL, O_SCENARIO, O_LABEL, O_NIGHTS, O_RECENT };
+enum { O_KNOWN = WRING_O_DB + 1, O_ALL, O_SCENARIO, O_LABEL, O_NIGHTS, O_RECENT };
 
 struct args {
-	const char *db, *known;
+	struct wring_words metrics;
+	const char *known;
 	struct wring_history_opts o;
-	char *metrics[64];
 };
 
 static size_t number(const char *option, const char *arg, uint64_t min, uint64_t max)
@@ -34,19 +34,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct args *a = state->input;
 
 	switch (key) {
-	case O_DB: a->db = arg; return 0;
 	case O_KNOWN: a->known = arg; return 0;
 	case O_ALL: a->o.all = true; return 0;
 	case O_SCENARIO: a->o.scenario = arg; return 0;
 	case O_LABEL: a->o.label = arg; return 0;
 	case O_NIGHTS: a->o.nights = number("--nights", arg, 5, 1000); return 0;
 	case O_RECENT: a->o.recent = number("--recent", arg, 1, 1000); return 0;
-	case ARGP_KEY_ARG:
-		if (a->o.n_metrics == WRING_ARRAY_SIZE(a->metrics))
-			exit(wring_usage_error("'%s': at most %zu metrics are accepted", arg, a->o.n_metrics));
-		a->metrics[a->o.n_metrics++] = arg;
-		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return wring_parse_words(key, arg, &a->metrics);
 	}
 }
 
@@ -60,7 +54,7 @@ static int show(struct args *a, struct wring_store *st, struct wring_err *err)
 		return wring_complain(err, WRING_EXIT_BROKEN);
 	if (!h.n && (a->o.n_metrics || a->o.scenario || a->o.label)) {
 		wring_history_done(&h);
-		return wring_usage_error("trend: no figures of that name in %s: wring list metrics, wring list runs", wring_db_path(a->db));
+		return wring_usage_error("trend: no figures of that name in %s: wring list metrics, wring list runs", wring_db_path(a->metrics.db));
 	}
 	for (size_t i = 0; i < h.n_events; i++)
 		alarm |= h.events[i].worse && h.events[i].is_new && !h.events[i].known;
@@ -74,7 +68,7 @@ static int show(struct args *a, struct wring_store *st, struct wring_err *err)
 static int trend(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "db", O_DB, "FILE", 0, "database (default $WRING_DB, else ./wring.db)", 0 },
+		WRING_DB_OPTION,
 		{ "known", O_KNOWN, "FILE", 0, "changes that are explained, and pins: nights where history begins anew; wring-report(7)", 0 },
 		{ "all", O_ALL, NULL, 0, "every metric, not only the primary ones", 0 },
 		{ "scenario", O_SCENARIO, "NAME", 0, "only this one", 0 },
@@ -86,7 +80,7 @@ static int trend(int argc, char **argv)
 		"How figures went over the nights of one database, and when they changed.\vMETRIC is a name or a pattern such as 'oom*'; none means the "
 		"primary metrics. Exit code 3 when a new change for the worse is not explained: a history is a reason to run the two kernels again "
 		"(wring ab), not a verdict.", NULL, NULL, NULL };
-	struct args a = { 0 };
+	struct args a = { .metrics.what = "metrics" };
 	struct wring_pins pins = { 0 };
 	struct wring_store *st = NULL;
 	struct wring_err err = { 0 };
@@ -94,9 +88,10 @@ static int trend(int argc, char **argv)
 
 	if (code)
 		return code;
-	a.o.metrics = a.metrics;
+	a.o.metrics = a.metrics.words;
+	a.o.n_metrics = a.metrics.n;
 	a.o.pins = &pins;
-	if ((a.known && wring_pins_read(a.known, &pins, &err)) || wring_store_open(wring_db_path(a.db), WRING_STORE_READ, &st, &err))
+	if ((a.known && wring_pins_read(a.known, &pins, &err)) || wring_store_open(wring_db_path(a.metrics.db), WRING_STORE_READ, &st, &err))
 		code = wring_complain(&err, WRING_EXIT_USAGE);
 	else
 		code = show(&a, st, &err);
