@@ -31,6 +31,7 @@ boot_scripts() {
 		mkdir /tmp/out
 		sysctl -a 2>/dev/null | grep '^vm\.' >/tmp/sysctls
 		for s in /scripts/*; do
+			echo "\$s"
 			n=/tmp/out/\$(basename "\$s" .sh)
 			timeout $seconds sh "\$s" >\$n.out 2>&1
 			echo \$? >\$n.code

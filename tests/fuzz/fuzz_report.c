@@ -6,6 +6,7 @@
 
 #include "analyzers/report/format.h"
 #include "harness/base/util.h"
+#include "harness/plan/plan.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { TEXTS = 10 };
@@ -20,19 +21,61 @@ static void must(int r, const struct wring_err *err)
 	FUZZ_CHECK(!r);
 }
 
-/* In memory: two writers at once are somebody else's test. */
-static void open_once(void)
+/* A scenario whose texts are these; what its parser does not take (a control character, an unbalanced ${) is the scenario without. */
+static char *plan_of(char *const *t)
+{
+	struct wring_scenario *s = NULL;
+	struct wring_err err;
+	char *words[6], *plan;
+
+	for (int i = 0; i < 6; i++) {
+		words[i] = strdup(t[i]);
+		FUZZ_CHECK(words[i]);
+		for (char *p = words[i]; *p; p++)
+			if (*p == '\n' || *p == '\r')
+				*p = ' ';
+	}
+	plan = wring_strf("[scenario]\nname = s\nsummary = %s\nclaim = %s\nhealthy = %s\nsick = %s\n[group work]\nmemory.max = 64M\n"
+			  "[load l]\nworkload = stress-ng\ngroup = work\nargs = %s\nstressor = %s\n[phase p]\ndo = start l\n", words[0], words[1],
+			  words[2], words[3], words[4], words[5]);
+	for (int i = 0; i < 6; i++)
+		free(words[i]);
+	FUZZ_CHECK(plan);
+	if (!wring_scenario_parse("plan", plan, NULL, 0, &s, &err)) {
+		wring_scenario_free(s);
+		return plan;
+	}
+	free(plan);
+	return strdup("[scenario]\nname = s\nsummary = x\nclaim = x\nhealthy = x\nsick = x\n[group work]\nmemory.max = 64M\n"
+		      "[load l]\nworkload = stress-ng\ngroup = work\nargs = x\nstressor = x\n[phase p]\ndo = start l\n");
+}
+
+/* In memory: two writers at once are somebody else's test. What a guest may have named: its log, cgroups, phases, facts. */
+static void open_store(char *const *t)
 {
 	static const struct wring_boot_meta b = { "b", "vm", "2025-01-01T00:00:00.000Z", "", "", "tcg", "" };
-	static const struct wring_run_meta m = { "u", "s", "", NULL, "2025-01-01T00:00:00.000Z", "[phase p]\ndo = sync\n", 1 };
+	static const struct wring_key current = { "current", "bytes", WRING_GAUGE };
+	char *plan = plan_of(t);
+	struct wring_run_meta m = { "u", "s", "", NULL, "2025-01-01T00:00:00.000Z", plan, 1 };
 	struct wring_err err;
 	int64_t boot;
 
-	if (st)
-		return;
+	FUZZ_CHECK(plan);
 	must(wring_store_open(":memory:", WRING_STORE_WRITE, &st, &err), &err);
 	must(wring_store_begin_boot(st, &b, &boot, &err), &err);
+	must(wring_store_fact(st, boot, t[0], t[1], &err), &err);
 	must(wring_store_begin_run(st, boot, &m, &run_id, &err), &err);
+	must(wring_store_event(st, run_id, 0, "mark", "start", "", &err), &err);
+	must(wring_store_event(st, run_id, 0, "limit", t[2], "memory.max=67108864", &err), &err);
+	must(wring_store_event(st, run_id, 0, "phase", t[3], "begin", &err), &err);
+	must(wring_store_event(st, run_id, 1, t[4], t[5], t[6], &err), &err);
+	must(wring_store_source(st, run_id, 0, "memory", t[2], t[7], &err), &err);
+	must(wring_store_keys(st, run_id, 0, &current, 1, &err), &err);
+	for (int64_t i = 1; i < 4; i++)
+		must(wring_store_sample(st, run_id, 0, i * 1000000000, 1000, &(int64_t){ i << 20 }, 1, &err), &err);
+	must(wring_store_log(st, run_id, 1000, 3, t[8], &err), &err);
+	must(wring_store_commit(st, &err), &err);
+	free(plan);
 }
 
 /* ---- what holds for every format ---- */
@@ -157,6 +200,18 @@ static void check_mail(const char *text)
 		FUZZ_CHECK(strcspn(p, "\n") <= 72);
 }
 
+/* Lines of a script behind the comments at its top. */
+static size_t commands(const char *text)
+{
+	const char *from = strstr(text, "\nset -u\n");
+	size_t n = 0;
+
+	FUZZ_CHECK(from);
+	for (size_t i = 0; from[i]; i++)
+		n += from[i] == '\n';
+	return n;
+}
+
 /* What comes from outside is in the comments at the top. */
 static void check_script(const char *text)
 {
@@ -193,10 +248,10 @@ static void judge(char *const *t)
 	must(wring_store_judge(st, run_id, m, WRING_ARRAY_SIZE(m), rows, WRING_ARRAY_SIZE(rows), &err), &err);
 }
 
-static char *write_format(const struct wring_format *f, char *const *t, size_t *len)
+static char *write_format(const struct wring_format *f, char *const *t, char *plan, size_t *len)
 {
 	struct wring_run_row row = { .id = run_id, .boot = 1, .uuid = t[4], .scenario = t[5], .label = t[6], .arm = (char *)"a", .started = t[7],
-				     .outcome = (char *)"broken", .reason = t[8], .plan = (char *)"[phase p]\ndo = sync\n", .where = (char *)"vm",
+				     .outcome = (char *)"broken", .reason = t[8], .plan = plan, .where = (char *)"vm",
 				     .append = t[9], .kernel_sha256 = t[0], .accel = t[1], .vm = t[2], .release = t[3], .duration_s = 1.5 };
 	struct wring_runs runs = { &row, 1 };
 	struct wring_err err = { 0 };
@@ -214,11 +269,14 @@ static void check_all(char *const *t)
 	static char *plain[32]; /* each format of the first input's harmless texts */
 	size_t n, len;
 	const struct wring_format *const *all = wring_formats(&n);
+	char *plan;
 
+	open_store(t);
 	judge(t);
+	plan = plan_of(t);
 	for (size_t i = 0; i < n && i < WRING_ARRAY_SIZE(plain); i++) {
 		const char *name = all[i]->name, *b;
-		char *a = write_format(all[i], t, &len);
+		char *a = write_format(all[i], t, plan, &len);
 
 		if (!plain[i])
 			plain[i] = strdup(a);
@@ -232,6 +290,8 @@ static void check_all(char *const *t)
 		check_format(name, a);
 		if (strcmp(name, "mail") && strcmp(name, "text") && strcmp(name, "kcidb") && strcmp(name, "reproducer") && strcmp(name, "html"))
 			FUZZ_CHECK(count(a, '\n') == count(b, '\n'));
+		if (!strcmp(name, "reproducer"))
+			FUZZ_CHECK(commands(a) == commands(b));
 		if (!strcmp(name, "junit"))
 			FUZZ_CHECK(count(a, '<') == count(b, '<') && count(a, '>') == count(b, '>') && count(a, '"') == count(b, '"'));
 		if (!strcmp(name, "html"))
@@ -240,6 +300,8 @@ static void check_all(char *const *t)
 			FUZZ_CHECK(count(a, '|') == count(b, '|') && !count(a, '<') && !count(a, '`'));
 		free(a);
 	}
+	free(plan);
+	wring_store_close(st);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -248,7 +310,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *t[TEXTS];
 	size_t at = 0;
 
-	open_once();
 	/* The input in ten texts, each behind two letters, so that none is empty and all differ. A NUL ends one. */
 	for (size_t i = 0; i < TEXTS; i++) {
 		size_t len = i + 1 == TEXTS ? size - at : (size - at) / (TEXTS - i);
