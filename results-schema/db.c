@@ -283,13 +283,27 @@ int wring_db_begin(struct wring_store *st, const char *doing, struct wring_err *
 	return wring_db_run(st, err, "BEGIN IMMEDIATE", "");
 }
 
+/* Nobody would find what goes into a file that has lost its name. */
+static int check_place(struct wring_store *st, struct wring_err *err)
+{
+	int has_moved = 0;
+
+	sqlite3_file_control(st->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+	return has_moved ? wring_err_set(err, -ESTALE, "%s: %s: the file was removed or replaced meanwhile: what was stored is lost",
+					 st->path, st->doing) : 0;
+}
+
 int wring_db_commit(struct wring_store *st, struct wring_err *err)
 {
 	int r = wring_db_run(st, err, "COMMIT", "");
 
 	if (r < 0)
 		wring_db_rollback(st);
-	else if (st->wal_pages > wal_limit_pages)
+	else
+		r = check_place(st, err);
+	if (r < 0)
+		return r;
+	if (st->wal_pages > wal_limit_pages)
 		sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return r;
 }

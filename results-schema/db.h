@@ -15,7 +15,7 @@ struct wring_store {
 	char *path;
 	char *note;         /* for wring_store_note(), or NULL */
 	const char *doing;  /* for messages: "storing samples" */
-	bool is_writer;
+	bool is_writer, may_create;
 	int wal_pages;
 	int last_rc, last_code; /* of the latest failure: SQLite's and ours */
 	struct { const char *sql; sqlite3_stmt *stmt; } stmts[WRING_DB_STMTS];

@@ -244,14 +244,14 @@ static int connect_store(struct wring_store *st, struct wring_err *err)
 	if (stat(st->path, &sb) < 0) {
 		if (errno != ENOENT)
 			return wring_err_set(err, -errno, "%s: %s", st->path, strerror(errno));
-		if (!st->is_writer)
+		if (!st->may_create)
 			return wring_err_set(
 				err, -ENOENT,
 				"no database %s: make one with 'wring run', or name another "
 				"with --db",
 				st->path);
-	} else if (S_ISDIR(sb.st_mode)) {
-		return wring_err_set(err, -EISDIR, "%s is a folder: name a file with --db",
+	} else if (!S_ISREG(sb.st_mode)) {
+		return wring_err_set(err, -EINVAL, "%s is no regular file: name one with --db",
 				     st->path);
 	}
 	if (!st->is_writer)
@@ -263,7 +263,7 @@ static int connect_store(struct wring_store *st, struct wring_err *err)
 	return r;
 }
 
-/* *ret_version is 0 for an empty file, which only a writer may take. */
+/* *ret_version is 0 for an empty file, which only one that may create it may take. */
 static int identify(struct wring_store *st, int newest, int64_t *ret_version, struct wring_err *err)
 {
 	int64_t id, objects;
@@ -281,7 +281,7 @@ static int identify(struct wring_store *st, int newest, int64_t *ret_version, st
 			"%s is a database, but not one of wring's: name another file with "
 			"--db",
 			st->path);
-	if (id != APPLICATION_ID && !st->is_writer)
+	if (id != APPLICATION_ID && !st->may_create)
 		return wring_err_set(
 			err, -EINVAL,
 			"%s is empty: make a database with 'wring run', or name another with "
@@ -332,10 +332,11 @@ static int try_to_write(struct wring_store *st, struct wring_err *err)
 	return r;
 }
 
-static int open_once(const char *path, bool is_writer, const struct wring_embedded *migrations,
+static int open_once(const char *path, enum wring_store_mode mode, const struct wring_embedded *migrations,
 		     int64_t *ret_version, struct wring_store **ret, struct wring_err *err)
 {
 	struct wring_store *st = calloc(1, sizeof(*st));
+	bool is_writer = mode != WRING_STORE_READ;
 	int from, r;
 
 	*ret = NULL;
@@ -343,6 +344,7 @@ static int open_once(const char *path, bool is_writer, const struct wring_embedd
 	if (!st)
 		return wring_err_set(err, -ENOMEM, "%s: out of memory", path);
 	st->is_writer = is_writer;
+	st->may_create = mode == WRING_STORE_WRITE;
 	st->doing = "opening";
 	st->path = strdup(path);
 	st->packer = wring_packer_new();
@@ -373,18 +375,18 @@ int wring_db_open(const char *path, enum wring_store_mode mode,
 {
 	int newest = newest_version(migrations);
 	int64_t ignored, version;
-	int r = open_once(path, mode == WRING_STORE_WRITE, migrations, &version, ret, err);
+	int r = open_once(path, mode, migrations, &version, ret, err);
 
 	if (r == 0 && mode == WRING_STORE_READ && version < newest) {
 		struct wring_store *writer;
 
 		wring_store_close(*ret);
-		r = open_once(path, true, migrations, &ignored, &writer, err);
+		r = open_once(path, WRING_STORE_CHANGE, migrations, &ignored, &writer, err);
 		if (r < 0)
 			return wring_err_prefix(err, "bringing schema %d up to %d", (int)version,
 						newest);
 		wring_store_close(writer);
-		r = open_once(path, false, migrations, &ignored, ret, err);
+		r = open_once(path, WRING_STORE_READ, migrations, &ignored, ret, err);
 	}
 	if (r == 0 && version && version < newest)
 		(*ret)->note = wring_strf("migrated from schema %d to %d", (int)version, newest);

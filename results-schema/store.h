@@ -19,6 +19,7 @@ struct wring_store;
 
 enum wring_store_mode {
 	WRING_STORE_READ,   /* must exist; never changes the file's content, except migrations of an older one */
+	WRING_STORE_CHANGE, /* must exist; older versions migrated */
 	WRING_STORE_WRITE,  /* created when missing, older versions migrated */
 };
 

@@ -122,8 +122,7 @@ static int stored_args(struct wring_ab_args *a, struct wring_err *err)
 	struct wring_store *st = NULL;
 	struct wring_comparisons all = { 0 };
 	size_t last;
-	int argc = 1, r = access(db, F_OK) ? wring_err_set(err, -ENOENT, "--resume: no database %s", db) :
-			  wring_store_open(db, WRING_STORE_READ, &st, err);
+	int argc = 1, r = wring_store_open(db, WRING_STORE_READ, &st, err);
 
 	if (!r)
 		r = wring_store_comparisons(st, NULL, &all, err);
@@ -266,15 +265,15 @@ static int conclude(struct wring_ab_args *a, struct wring_store *st, unsigned *r
 		r = wring_store_set_slots(st, a->ab.comparison, *ret_blocks * WRING_BLOCK, &a->err);
 	if (!r)
 		r = wring_versus_store(st, &v, !*ret_blocks, &a->err);
-	if (!r && !*ret_blocks && !a->run.o.quiet)
-		r = wring_report_versus(&v, !strcmp(a->format, "mail"), stdout, &a->err);
-	if (!r && !*ret_blocks && a->run.json)
-		r = wring_versus_json(st, &v, a->run.json, &a->err);
 	if (!r)
 		code = wring_versus_exit(&v);
+	if (!r && !*ret_blocks && a->run.json)
+		r = wring_versus_json(st, &v, a->run.json, &a->err);
+	if (!r && !*ret_blocks && !a->run.o.quiet)
+		r = wring_report_versus(&v, !strcmp(a->format, "mail"), stdout, &a->err);
 	wring_versus_done(&v);
 	wring_comparisons_done(&c);
-	return r ? wring_complain(&a->err, WRING_EXIT_BROKEN) : code;
+	return r ? wring_complain(&a->err, wring_spoilt(code)) : code;
 }
 
 static int with_store(struct wring_ab_args *a, int (*what)(struct wring_ab_args *a, struct wring_store *st))
@@ -293,10 +292,11 @@ static int drop(struct wring_ab_args *a, struct wring_store *st)
 	return wring_store_drop_comparison(st, a->ab.comparison, &a->err);
 }
 
-static int tell_dead(struct wring_ab_args *a, struct wring_store *st)
+static int drop_dead(struct wring_ab_args *a, struct wring_store *st)
 {
 	wring_ab_show_console(st, a->ab.dead_boot);
-	return 0;
+	/* It would not boot the next time either. */
+	return drop(a, st);
 }
 
 static int run_all(struct wring_ab_args *a)
@@ -310,9 +310,7 @@ static int run_all(struct wring_ab_args *a)
 		r = wring_ab_run(&a->ab, &a->err);
 		if (r == -ENOEXEC) {
 			wring_complain(&a->err, WRING_EXIT_BROKEN);
-			with_store(a, tell_dead);
-			/* It would not boot the next time either. */
-			with_store(a, drop);
+			with_store(a, drop_dead);
 			return WRING_EXIT_BROKEN;
 		}
 		if (r)

@@ -85,7 +85,7 @@ int wring_args(const struct argp *argp, const char *name, int argc, char **argv,
 			continue;
 		if (!strcmp(arg, "--help") || !strcmp(arg, "-?")) {
 			argp_help(argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, full ? full : argv[0]);
-			exit(WRING_EXIT_OK);
+			exit(wring_finish(WRING_EXIT_OK));
 		}
 		code = arg[1] == '-' ? check_long(argp, name, arg, &next) : check_short(argp, name, arg, &next);
 		if (!code && next && ++i == argc)

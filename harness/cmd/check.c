@@ -27,22 +27,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int output(struct wring_store *st, const struct wring_runs *runs, const char *path, struct wring_err *err)
-{
-	FILE *f = path ? fopen(path, "we") : stdout;
-	int r = f ? wring_export_json(st, runs, NULL, f, err) : wring_err_set(err, -errno, "%s: %s", path, strerror(errno));
-
-	if (f && path && fclose(f) && !r)
-		r = wring_err_set(err, -errno, "%s: %s", path, strerror(errno));
-	return r;
-}
-
 static int judge_all(struct args *a, struct wring_store *st, struct wring_known *known, struct wring_err *err)
 {
 	struct wring_runs runs, after;
 	struct wring_exit x = { 0 };
 	char gone[2000];
-	int r = wring_select_runs(st, a->runs.words, a->runs.n, &runs, err);
+	int r = wring_select_runs(st, a->runs.words, a->runs.n, &runs, err), code = WRING_EXIT_BROKEN;
 
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_judge_run(st, &runs.rows[i], known, err);
@@ -54,13 +44,15 @@ static int judge_all(struct args *a, struct wring_store *st, struct wring_known 
 	for (size_t i = 0; i < after.n && !r; i++)
 		r = wring_exit_add(&x, st, &after.rows[i], err);
 	if (!r)
+		code = wring_exit_code(&x);
+	if (!r && a->json)
+		r = wring_write_json(st, &after, NULL, a->json, err);
+	if (!r)
 		r = wring_report_table(st, &after, stdout, err);
 	if (!r && known && wring_known_gone(known, gone, sizeof(gone)))
 		fputs(gone, stdout);
-	if (!r && a->json)
-		r = output(st, &after, a->json, err);
 	wring_runs_done(&after);
-	return r ? wring_complain(err, WRING_EXIT_BROKEN) : wring_exit_code(&x);
+	return r ? wring_complain(err, wring_spoilt(code)) : code;
 }
 
 static int check(int argc, char **argv)
@@ -82,9 +74,8 @@ static int check(int argc, char **argv)
 	if (code)
 		return code;
 	code = WRING_EXIT_USAGE;
-	if (access(wring_db_path(a.runs.db), F_OK))
-		return wring_usage_error("no database %s: wring run makes one, --db=FILE names another", wring_db_path(a.runs.db));
-	if ((a.json && wring_can_write("--json", a.json, &err)) || (a.known && wring_known_read(a.known, &known, &err)) || wring_store_open(wring_db_path(a.runs.db), WRING_STORE_WRITE, &st, &err))
+	if ((a.json && wring_can_write("--json", a.json, &err)) || (a.known && wring_known_read(a.known, &known, &err)) ||
+	    wring_store_open(wring_db_path(a.runs.db), WRING_STORE_CHANGE, &st, &err))
 		wring_complain(&err, 0);
 	else
 		code = judge_all(&a, st, known, &err);

@@ -43,6 +43,10 @@ int wring_write_json(struct wring_store *st, const struct wring_runs *runs, cons
 
 /* Prints "wring: MESSAGE" and returns the code. */
 int wring_complain(const struct wring_err *err, int code);
+/* The exit code of a verdict that could not be told: a failure stays one. */
+int wring_spoilt(int code);
+/* The exit code, unless a result that nobody could read is none: a full disk behind `wring list > FILE`. */
+int wring_finish(int code);
 int wring_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* argp_parse() of a command's arguments, name "run". Returns 0, or the exit code once the one line that says what is wrong is
  * out; does not return from --help, which every table of options lists with WRING_HELP_OPTION. */
@@ -61,6 +65,16 @@ error_t wring_parse_words(int key, char *arg, struct wring_words *w);
 error_t wring_parse_only_words(int key, char *arg, struct argp_state *state);
 /* Can this file be written? Asked before anything starts, and nothing is left behind by asking. option: "--json". */
 int wring_can_write(const char *option, const char *path, struct wring_err *err);
+/* A file that is replaced at once, never seen half-written; a link stays a link, a device a device. What is printed to f between begin
+ * and end is in memory; end writes it, unless r says that it went wrong, and returns r or the new mistake. */
+struct wring_document {
+	const char *option, *path;
+	FILE *f;
+	char *text;
+	size_t len;
+};
+int wring_document_begin(struct wring_document *d, struct wring_err *err);
+int wring_document_end(struct wring_document *d, int r, struct wring_err *err);
 struct wring_store;
 struct wring_runs;
 /* The runs that the arguments name, each once; all when there are none. */

@@ -86,8 +86,6 @@ static int compare(int argc, char **argv)
 		return wring_usage_error("compare: two sides (run ids, labels or kernel releases), or one comparison, are accepted");
 	if (strcmp(a.format, "text") && strcmp(a.format, "mail"))
 		return wring_usage_error("--format=%s: text and mail are accepted", a.format);
-	if (access(wring_db_path(a.sides.db), F_OK))
-		return wring_usage_error("no database %s: wring ab makes one, --db=FILE names another", wring_db_path(a.sides.db));
 	if (a.json)
 		r = wring_can_write("--json", a.json, &err);
 	if (!r)
@@ -98,10 +96,13 @@ static int compare(int argc, char **argv)
 		wring_store_close(st);
 		return wring_complain(&err, WRING_EXIT_USAGE);
 	}
-	r = wring_report_versus(&v, !strcmp(a.format, "mail"), stdout, &err);
-	if (!r && a.json)
+	code = wring_versus_exit(&v);
+	if (a.json)
 		r = wring_versus_json(st, &v, a.json, &err);
-	code = r ? wring_complain(&err, WRING_EXIT_BROKEN) : wring_versus_exit(&v);
+	if (!r)
+		r = wring_report_versus(&v, !strcmp(a.format, "mail"), stdout, &err);
+	if (r)
+		wring_complain(&err, code = wring_spoilt(code));
 	wring_versus_done(&v);
 	wring_store_close(st);
 	return code;

@@ -120,10 +120,8 @@ static int prune(const struct args *a)
 		return wring_usage_error("db prune: '%s': the database is named with --db", a->files[0]);
 	if (!a->has_days)
 		return wring_usage_error("db prune: --days=N says how long samples are kept");
-	if (access(wring_db_path(a->db), F_OK))
-		return wring_usage_error("no database %s: wring run makes one, --db=FILE names another", wring_db_path(a->db));
 	wring_rfc3339(wring_realtime_ns() - (int64_t)a->days * 86400 * WRING_NSEC_PER_SEC, before, sizeof(before));
-	if (wring_store_open(wring_db_path(a->db), a->dry_run ? WRING_STORE_READ : WRING_STORE_WRITE, &st, &err))
+	if (wring_store_open(wring_db_path(a->db), a->dry_run ? WRING_STORE_READ : WRING_STORE_CHANGE, &st, &err))
 		return wring_complain(&err, WRING_EXIT_USAGE);
 	r = wring_store_prune(st, &p, &n, &err);
 	wring_store_close(st);

@@ -29,30 +29,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* A file that a collector may look at any moment (node_exporter's textfile folder, an artifact of a CI) is whole or not there. */
-static int write_file(struct wring_store *st, const struct wring_runs *runs, const struct wring_format *f, const struct args *a,
-		      struct wring_err *err)
+static int write_to(struct wring_store *st, const struct wring_runs *runs, const struct wring_format *f, const struct args *a, struct wring_err *err)
 {
-	_cleanup_free_ char *name = wring_strf("%s.tmp-%d", a->output, (int)getpid());
-	FILE *out = name ? fopen(name, "wxe") : NULL;
+	struct wring_document d = { "--output", a->output, NULL, NULL, 0 };
 	int r;
 
-	if (!out) /* a device, or a folder that takes no new file */
-		out = fopen(a->output, "we");
-	else
-		r = 0;
-	if (!out)
-		return wring_err_set(err, -errno, "--output=%s: %s", a->output, strerror(errno));
-	r = f->write(st, runs, &a->options, out, err);
-	if (fclose(out) && !r)
-		r = wring_err_set(err, -EIO, "--output=%s: %s", a->output, strerror(errno));
-	if (!access(name, F_OK)) {
-		if (!r && rename(name, a->output))
-			r = wring_err_set(err, -errno, "--output=%s: %s", a->output, strerror(errno));
-		if (r)
-			unlink(name);
-	}
-	return r;
+	if (!a->output)
+		return f->write(st, runs, &a->options, stdout, err);
+	r = wring_document_begin(&d, err);
+	return wring_document_end(&d, r ? r : f->write(st, runs, &a->options, d.f, err), err);
 }
 
 static bool is_origin(const char *s)
@@ -65,17 +50,19 @@ static int write_runs(struct args *a, const struct wring_format *f)
 	struct wring_store *st = NULL;
 	struct wring_runs runs = { 0 };
 	struct wring_err err = { 0 };
-	int r = a->output ? wring_can_write("--output", a->output, &err) : 0;
+	int r = a->output ? wring_can_write("--output", a->output, &err) : 0, code = WRING_EXIT_OK;
 
 	if (!r)
 		r = wring_store_open(wring_db_path(a->runs.db), WRING_STORE_READ, &st, &err);
 	if (!r)
 		r = wring_select_runs(st, a->runs.words, a->runs.n, &runs, &err);
-	if (!r)
-		r = a->output ? write_file(st, &runs, f, a, &err) : f->write(st, &runs, &a->options, stdout, &err);
+	if (r)
+		code = wring_complain(&err, WRING_EXIT_USAGE);
+	else if (write_to(st, &runs, f, a, &err))
+		code = wring_complain(&err, WRING_EXIT_BROKEN);
 	wring_runs_done(&runs);
 	wring_store_close(st);
-	return r ? wring_complain(&err, r == -EIO ? WRING_EXIT_BROKEN : WRING_EXIT_USAGE) : WRING_EXIT_OK;
+	return code;
 }
 
 /* The names of the formats are those that are registered: into the help, and into the error. */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "config.h"
 #include "harness/base/util.h"
@@ -18,10 +16,13 @@ static const struct wring_cmd *const commands[] = {
 	&wring_cmd_manual,
 };
 
+static bool has_complained;
+
 int wring_complain(const struct wring_err *err, int code)
 {
 	struct wring_err one = *err;
 
+	has_complained = true;
 	/* what came from the command line may hold anything; this stays one line */
 	for (char *p = one.msg; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -39,32 +40,6 @@ int wring_usage_error(const char *fmt, ...)
 	vsnprintf(err.msg, sizeof(err.msg), fmt, ap);
 	va_end(ap);
 	return wring_complain(&err, WRING_EXIT_USAGE);
-}
-
-/* Only this tells: /proc and root's permissions are not what access(2) says. */
-static int try_to_create(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	unlink(path);
-	return 0;
-}
-
-int wring_can_write(const char *option, const char *path, struct wring_err *err)
-{
-	struct stat st;
-	int r;
-
-	if (!*path)
-		r = -ENOENT;
-	else if (!stat(path, &st))
-		r = S_ISDIR(st.st_mode) ? -EISDIR : faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? -errno : 0;
-	else
-		r = try_to_create(path);
-	return r ? wring_err_set(err, r, "%s=%s: %s: name a file that can be written", option, path, strerror(-r)) : 0;
 }
 
 const char *wring_db_path(const char *option)
@@ -89,13 +64,18 @@ static void help(FILE *out)
 	      "3 inconclusive, 4 could not be measured.\n", out);
 }
 
-/* A result that nobody could read is none: a full disk behind `wring list > FILE`. */
-static int finish(int code)
+int wring_spoilt(int code)
+{
+	return code == WRING_EXIT_FAIL || code == WRING_EXIT_USAGE ? code : WRING_EXIT_BROKEN;
+}
+
+int wring_finish(int code)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return code;
-	wring_usage_error("writing to standard output: %s", strerror(errno));
-	return code == WRING_EXIT_OK || code == WRING_EXIT_INCONCLUSIVE ? WRING_EXIT_BROKEN : code;
+	if (!has_complained)
+		wring_usage_error("writing to standard output: %s", strerror(errno));
+	return wring_spoilt(code);
 }
 
 int main(int argc, char **argv)
@@ -103,14 +83,14 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, ""); /* for tables; numbers stay as they are */
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
 		help(argc < 2 ? stderr : stdout);
-		return argc < 2 ? WRING_EXIT_USAGE : WRING_EXIT_OK;
+		return wring_finish(argc < 2 ? WRING_EXIT_USAGE : WRING_EXIT_OK);
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts(PACKAGE_STRING);
-		return WRING_EXIT_OK;
+		return wring_finish(WRING_EXIT_OK);
 	}
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i]->name))
-			return finish(commands[i]->run(argc - 1, argv + 1));
+			return wring_finish(commands[i]->run(argc - 1, argv + 1));
 	return wring_usage_error("no command '%s': wring --help lists them", argv[1]);
 }

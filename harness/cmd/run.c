@@ -214,12 +214,10 @@ int wring_run_collect(struct wring_store *st, const int64_t *ids, size_t n, stru
 
 int wring_write_json(struct wring_store *st, const struct wring_runs *runs, const struct wring_versus *v, const char *path, struct wring_err *err)
 {
-	FILE *f = fopen(path, "we");
-	int r = f ? wring_export_json(st, runs, v, f, err) : wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
+	struct wring_document d = { "--json", path, NULL, NULL, 0 };
+	int r = wring_document_begin(&d, err);
 
-	if (f && fclose(f) && !r)
-		r = wring_err_set(err, -errno, "--json=%s: %s", path, strerror(errno));
-	return r;
+	return wring_document_end(&d, r ? r : wring_export_json(st, runs, v, d.f, err), err);
 }
 
 static void tell_left_out(const struct wring_runs *runs)
@@ -239,7 +237,7 @@ static int conclude(struct wring_run_args *a, struct wring_store *st, struct wri
 	struct wring_runs runs = { 0 };
 	struct wring_exit x = { 0 };
 	char gone[2000];
-	int r = wring_run_collect(st, ids, n, &runs, &a->err);
+	int r = wring_run_collect(st, ids, n, &runs, &a->err), code = WRING_EXIT_BROKEN;
 
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_judge_run(st, &runs.rows[i], known, &a->err);
@@ -248,16 +246,18 @@ static int conclude(struct wring_run_args *a, struct wring_store *st, struct wri
 		r = wring_run_collect(st, ids, n, &runs, &a->err);
 	for (size_t i = 0; i < runs.n && !r; i++)
 		r = wring_exit_add(&x, st, &runs.rows[i], &a->err);
+	if (!r)
+		code = wring_exit_code(&x);
+	if (!r && a->json)
+		r = wring_write_json(st, &runs, NULL, a->json, &a->err);
 	if (!r && !a->o.quiet)
 		r = wring_report_table(st, &runs, stdout, &a->err);
 	if (!r && !a->o.quiet)
 		tell_left_out(&runs);
 	if (!r && known && wring_known_gone(known, gone, sizeof(gone)) && !a->o.quiet)
 		fputs(gone, stdout);
-	if (!r && a->json)
-		r = wring_write_json(st, &runs, NULL, a->json, &a->err);
 	wring_runs_done(&runs);
-	return r ? wring_complain(&a->err, WRING_EXIT_BROKEN) : wring_exit_code(&x);
+	return r ? wring_complain(&a->err, wring_spoilt(code)) : code;
 }
 
 static void announce(const struct wring_place *p, const struct wring_scenarios *s, const char *db)
@@ -276,8 +276,12 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 	const char *db = wring_db_path(a->db);
 	int64_t *ids = NULL;
 	size_t n = 0;
-	int r = wring_store_open(db, WRING_STORE_WRITE, &st, &a->err), code;
+	bool cut;
+	int r, code;
 
+	if (wring_interrupted)
+		return wring_usage_error("interrupted before anything was run"), WRING_EXIT_BROKEN;
+	r = wring_store_open(db, WRING_STORE_WRITE, &st, &a->err);
 	if (r)
 		return wring_complain(&a->err, WRING_EXIT_USAGE);
 	if (wring_store_note(st) && !a->o.quiet)
@@ -285,6 +289,7 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 	if (!a->o.quiet)
 		announce(p, s, db);
 	r = run_reps(a, st, p, s, &ids, &n);
+	cut = wring_interrupted;
 	if (r && n && r != -ENOSPC) {
 		wring_complain(&a->err, 0);
 		a->err.code = 0;
@@ -294,8 +299,10 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 		code = wring_complain(&a->err, n ? WRING_EXIT_BROKEN : WRING_EXIT_USAGE);
 	else
 		code = conclude(a, st, known, ids, n);
-	if (r && code == WRING_EXIT_OK)
-		code = WRING_EXIT_BROKEN;
+	if (cut)
+		wring_usage_error("interrupted: what had not begun was left out");
+	if (r || cut)
+		code = wring_spoilt(code);
 	if (!a->o.quiet)
 		printf("exit %d, database %s\n", code, db);
 	wring_store_close(st);

@@ -231,17 +231,20 @@ static int show_run(const char *db, const char *spec)
 	struct wring_store *st = NULL;
 	struct wring_runs runs = { 0 };
 	struct wring_err err = { 0 };
-	int r = wring_store_open(wring_db_path(db), WRING_STORE_READ, &st, &err);
+	int r = wring_store_open(wring_db_path(db), WRING_STORE_READ, &st, &err), code = WRING_EXIT_OK;
 
 	if (!r)
 		r = wring_store_runs(st, spec, &runs, &err);
-	for (size_t i = 0; i < runs.n && !r; i++)
+	if (r)
+		code = wring_usage_error("'%s' is no scenario, detector, workload or sampler, and no run: %s", spec, err.msg);
+	for (size_t i = 0; i < runs.n && !r; i++) {
 		r = wring_report_run(st, &runs.rows[i], stdout, &err);
+		if (r)
+			code = wring_complain(&err, WRING_EXIT_BROKEN);
+	}
 	wring_runs_done(&runs);
 	wring_store_close(st);
-	if (r)
-		return wring_usage_error("'%s' is no scenario, detector, workload or sampler, and no run: %s", spec, err.msg);
-	return WRING_EXIT_OK;
+	return code;
 }
 
 static const struct argp_option db_option[] = {

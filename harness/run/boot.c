@@ -303,7 +303,7 @@ static enum fate look_at_silence(struct watch *w, const struct wring_recorder *r
 
 static enum fate look(struct watch *w, struct wring_recorder *r)
 {
-	int64_t now = wring_now_ns();
+	int64_t now = wring_recorder_now(r);
 
 	if (wring_interrupted) {
 		*w->detail = '\0';
@@ -453,7 +453,7 @@ int wring_boot_guest(struct wring_recorder *r, struct wring_place *p, size_t fir
 	if (x)
 		return x;
 	x = start(r, p, first, &w.vm, err);
-	w.started_ns = r->last_record_ns = wring_now_ns();
+	w.started_ns = r->last_record_ns = wring_recorder_now(r);
 	w.boot_limit_ns = p->accel == WRING_ACCEL_KVM && !p->accel_asked ? BOOT_KVM_NS : BOOT_TCG_NS;
 	if (!x)
 		x = follow(&w, r, &fate, err);

@@ -131,7 +131,7 @@ static int follow(struct wring_recorder *r, struct child *c, struct wring_err *e
 		if (!x)
 			x = wring_recorder_tick(r, err);
 		/* A stream that cannot be stored is no reason to leave a loaded host behind: the agent tidies up first. */
-		if (x || c->told || fds[0].fd < 0 || *r->stuck || wring_interrupted || wring_now_ns() - r->last_record_ns > SILENCE_NS)
+		if (x || c->told || fds[0].fd < 0 || *r->stuck || wring_interrupted || wring_recorder_now(r) - r->last_record_ns > SILENCE_NS)
 			stop_agent(c);
 	}
 }

@@ -10,6 +10,7 @@
 
 #define BUF_BYTES (4u << 20)
 #define COMMIT_NS (400 * WRING_NSEC_PER_MSEC)
+#define AWAY_NS (2 * WRING_NSEC_PER_SEC) /* we look ten times a second */
 #define MAX_SOURCES 65536
 #define MAX_KEYS 20000
 
@@ -28,6 +29,16 @@ int wring_recorder_init(struct wring_recorder *r, struct wring_store *store, con
 	r->buf = malloc(r->size);
 	r->progress = wring_progress_new(o, s->n);
 	return r->buf && r->progress ? 0 : wring_err_set(err, -ENOMEM, "recorder");
+}
+
+int64_t wring_recorder_now(struct wring_recorder *r)
+{
+	int64_t now = wring_now_ns();
+
+	if (r->seen_ns && now - r->seen_ns > AWAY_NS)
+		r->away_ns += now - r->seen_ns;
+	r->seen_ns = now;
+	return now - r->away_ns;
 }
 
 static void forget_sources(struct wring_recorder *r)
@@ -62,7 +73,7 @@ int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *
 	r->hello = r->bye = false;
 	*r->error = *r->stuck = '\0';
 	r->len = 0;
-	r->last_record_ns = wring_now_ns();
+	r->last_record_ns = wring_recorder_now(r);
 	r->t_ns = 0;
 	wring_progress_boot(r->progress, strcmp(m->where, "vm") ? "the agent starts" : "the guest boots");
 	return wring_store_commit(r->store, err);
@@ -113,7 +124,7 @@ static int begin_run(struct wring_recorder *r, size_t index, struct wring_err *e
 	r->run_ids[r->n_runs++] = r->run;
 	r->current = index;
 	r->begin_t_ns = r->t_ns;
-	r->begin_host_ns = wring_now_ns();
+	r->begin_host_ns = wring_recorder_now(r);
 	forget_sources(r);
 	wring_progress_begin(r->progress, s);
 	return wring_store_commit(r->store, err);
@@ -363,7 +374,7 @@ int wring_recorder_tick(struct wring_recorder *r, struct wring_err *err)
 {
 	int64_t now = wring_now_ns();
 
-	wring_progress_tick(r->progress, r->last_record_ns);
+	wring_progress_tick(r->progress, r->last_record_ns + r->away_ns);
 	if (now - r->last_commit_ns < COMMIT_NS)
 		return 0;
 	r->last_commit_ns = now;
@@ -391,7 +402,7 @@ int wring_recorder_read(struct wring_recorder *r, int fd, struct wring_err *err)
 			return (int)used;
 		if (!used)
 			break;
-		r->last_record_ns = wring_now_ns();
+		r->last_record_ns = wring_recorder_now(r);
 		x = dispatch(r, type, &payload, err);
 		if (x || r->enough)
 			return x ? x : 1;

@@ -87,7 +87,8 @@ struct wring_recorder {
 	size_t first;                    /* index of the first scenario of this boot */
 	bool hello, bye;
 	bool enough;                     /* the deadline came first: what has not begun is left out */
-	int64_t last_record_ns;          /* host time of the last frame */
+	int64_t seen_ns, away_ns;        /* wring_recorder_now() */
+	int64_t last_record_ns;          /* when the last frame came, by that clock, as all that is called host */
 	int64_t t_ns, begin_t_ns;        /* agent time of the last frame and of BEGIN */
 	int64_t begin_host_ns;
 	char error[600];                 /* the agent could not go on */
@@ -101,6 +102,9 @@ struct wring_recorder {
 int wring_recorder_init(struct wring_recorder *r, struct wring_store *store, const struct wring_run_options *o,
 			const struct wring_scenarios *s, struct wring_err *err);
 void wring_recorder_done(struct wring_recorder *r);
+/* A clock that stands while we do: stopped by a signal or a debugger, held up by a disk or by a host that has no CPU for us. What we could
+ * not see meanwhile is nobody's silence. */
+int64_t wring_recorder_now(struct wring_recorder *r);
 int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *m, size_t first, struct wring_err *err);
 /* Reads what fd has, stores it, commits twice a second. Returns 1 at end of file or when there is enough, 0, or -errno (-EBADMSG: the stream is not ours;
  * -ENOSPC: the disk is full). */
