@@ -28,20 +28,20 @@ static bool is_verdict(const struct wring_finding_row *f, enum wring_verdict v)
 	return !strcmp(f->verdict, wring_verdict_name(v));
 }
 
-static const struct wring_detector *find_detector(const char *name)
+const struct wring_detector *wring_detector_find(const char *name, size_t len)
 {
 	size_t n;
 	const struct wring_detector *const *all = wring_detectors(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(all[i]->name, name))
+		if (strlen(all[i]->name) == len && !strncmp(all[i]->name, name, len))
 			return all[i];
 	return NULL;
 }
 
 static int run_detector(struct wring_view *v, const char *name, struct wring_err *err)
 {
-	const struct wring_detector *d = find_detector(name);
+	const struct wring_detector *d = wring_detector_find(name, strlen(name));
 	int r;
 
 	if (!d) {

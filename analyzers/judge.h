@@ -14,6 +14,9 @@ struct wring_known;
 int wring_known_read(const char *path, struct wring_known **ret, struct wring_err *err);
 void wring_known_free(struct wring_known *k);
 
+/* The detector whose name these len bytes are, or NULL. */
+const struct wring_detector *wring_detector_find(const char *name, size_t len);
+
 /* Runs the scenario's detectors over one stored run whose recorder has finished, applies `known` (may be NULL),
  * stores metrics and findings and sets the outcome: a run that was ok or fail before becomes fail when a finding fails,
  * else ok; broken and skip stay as they are, except that a finding of kernel-log (the guest panicked) makes it fail.

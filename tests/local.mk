@@ -94,7 +94,7 @@ endif
 
 # ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
 fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output \
-	tests/fuzz/fuzz_report tests/fuzz/fuzz_html
+	tests/fuzz/fuzz_report tests/fuzz/fuzz_html tests/fuzz/fuzz_record
 fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)
@@ -115,6 +115,10 @@ tests_fuzz_fuzz_html_LDADD = $(base_libs)
 tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c $(fuzz_sources) $(judge_sources)
 nodist_tests_fuzz_fuzz_report_SOURCES = $(store_built) $(report_built)
 tests_fuzz_fuzz_report_LDADD = $(judge_libs)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(fuzz_sources) $(judge_sources) harness/run/record.c harness/run/progress.c \
+	harness/run/display.c
+nodist_tests_fuzz_fuzz_record_SOURCES = $(store_built) $(report_built)
+tests_fuzz_fuzz_record_LDADD = $(judge_libs)
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 

@@ -47,6 +47,8 @@ char *wring_strf(const char *fmt, ...)
 	return n < 0 ? NULL : s;
 }
 
+#define MAX_FILE (256u << 20)
+
 int wring_read_file(int dirfd, const char *path, char **ret, size_t *ret_len)
 {
 	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
@@ -58,6 +60,8 @@ int wring_read_file(int dirfd, const char *path, char **ret, size_t *ret_len)
 	for (;;) {
 		ssize_t n;
 
+		if (len > MAX_FILE) /* a device that never ends, /dev/zero */
+			return -EFBIG;
 		if (size - len < 4096) {
 			char *p = realloc(buf, size = size ? size * 2 : 8192);
 

@@ -44,13 +44,6 @@ static void make_options(void)
 	options[n++] = (struct argp_option)WRING_HELP_OPTION;
 }
 
-static int number(struct wring_ab_args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
-{
-	int r = wring_parse_u64(arg, 1, max, ret, &a->err);
-
-	return r ? wring_err_prefix(&a->err, "--%s", option) : 0;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct wring_ab_args *a = state->input;
@@ -60,12 +53,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case O_A: a->texts[0] = arg; return 0;
 	case O_B: a->texts[1] = arg; return 0;
-	case O_BLOCKS: number(a, "blocks", arg, MAX_BLOCKS, &a->blocks); return 0;
+	case O_BLOCKS: wring_number("blocks", arg, MAX_BLOCKS, &a->blocks, &a->err); return 0;
 	case O_BOOTS:
-		if (!number(a, "boots", arg, 2 * MAX_BLOCKS, &a->boots) && a->boots % 2)
+		if (!wring_number("boots", arg, 2 * MAX_BLOCKS, &a->boots, &a->err) && a->boots % 2)
 			wring_err_set(&a->err, -EINVAL, "--boots=%s: an even number is accepted: runs come in blocks of two and two", arg);
 		return 0;
-	case O_JOBS: number(a, "jobs", arg, 64, &a->jobs); return 0;
+	case O_JOBS: wring_number("jobs", arg, 64, &a->jobs, &a->err); return 0;
 	case O_UNTIL:
 		a->looks = true;
 		if (strcmp(arg, "verdict"))
@@ -153,7 +146,7 @@ static int stored_args(struct wring_ab_args *a, struct wring_err *err)
 /* ---- the arms ---- */
 
 /* The layout of a kernel's memory depends on its command line's length. */
-static int even_out(struct wring_ab_args *a)
+static void even_out(struct wring_ab_args *a)
 {
 	char *x = a->arms[0].args.append, *y = a->arms[1].args.append;
 	char *shorter = strlen(x) < strlen(y) ? x : y;
@@ -161,7 +154,6 @@ static int even_out(struct wring_ab_args *a)
 
 	memset(shorter + have, ' ', n - have);
 	shorter[n] = '\0';
-	return 0;
 }
 
 static int open_arms(struct wring_ab_args *a)
@@ -215,7 +207,7 @@ static int prepare(struct wring_ab_args *a)
 		r = open_arms(a);
 	}
 	if (!r && a->run.o.deterministic)
-		r = even_out(a);
+		even_out(a);
 	return r;
 }
 
@@ -338,7 +330,7 @@ static int dry_run(struct wring_ab_args *a)
 	free(is_b);
 	for (int i = 0; i < 2 && !r; i++) {
 		printf("\n## arm %s\n", a->arms[i].name);
-		r = wring_dry_run(&a->arms[i].arm.options, &a->arms[i].arm.place, &a->arms[i].arm.scenarios, stdout, &a->err);
+		wring_dry_run(&a->arms[i].arm.options, &a->arms[i].arm.place, &a->arms[i].arm.scenarios, stdout);
 	}
 	return r;
 }

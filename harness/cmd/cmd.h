@@ -32,6 +32,8 @@ struct wring_run_args {
 void wring_run_args_init(struct wring_run_args *a);
 /* ARGP_ERR_UNKNOWN, or 0 with the error, if any, in a->err. */
 int wring_run_option(struct wring_run_args *a, int key, char *arg);
+/* A number of 1 to max; a mistake is said of --option. */
+int wring_number(const char *option, const char *arg, uint64_t max, uint64_t *ret, struct wring_err *err);
 /* The scenarios, and where they run. */
 int wring_run_prepare(struct wring_run_args *a, struct wring_place *p, struct wring_scenarios *s);
 void wring_catch_signals(void);

@@ -71,6 +71,7 @@ static int doctor(int argc, char **argv)
 		{ "mkswap", "swap disks", "apt-get install util-linux" },
 	};
 	char version[100] = "", why[200] = "";
+	struct wring_err err = { 0 };
 	bool host, vm, kvm;
 	int i = 1;
 
@@ -81,8 +82,8 @@ static int doctor(int argc, char **argv)
 		return WRING_EXIT_OK;
 	}
 	host = host_line();
-	vm = wring_qemu_available(version, sizeof(version));
-	line(vm, "QEMU", vm ? version : "not found", "apt-get install qemu-system-x86");
+	vm = !wring_qemu_version(version, sizeof(version), &err);
+	line(vm, "QEMU", vm ? version : err.msg, "");
 	kvm = wring_kvm_usable(why, sizeof(why));
 	line(kvm, "KVM", kvm ? "opens; a run still falls back to TCG when it cannot boot the kernel" : why, "guests run under TCG");
 	vm = kernel_line() && vm;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +80,23 @@ int wring_finish(int code)
 	return wring_spoilt(code);
 }
 
+/* As whoever started us may have left it: nothing we open may become our output, and we must be told how our children ended. A file that
+ * may not grow (ulimit -f) is an error like a full disk. */
+static void settle_in(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	while (fd >= 0 && fd <= STDERR_FILENO) /* what is written to it fails, and that is told */
+		fd = open("/dev/null", O_RDONLY);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
+	settle_in();
 	setlocale(LC_CTYPE, ""); /* for tables; numbers stay as they are */
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
 		help(argc < 2 ? stderr : stdout);

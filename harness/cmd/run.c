@@ -51,11 +51,11 @@ static int choice(struct wring_run_args *a, const char *option, const char *arg,
 	return wring_err_set(&a->err, -EINVAL, "--%s=%s: one of %s, %s, %s is accepted", option, arg, names[0], names[1], names[2]);
 }
 
-static int number(struct wring_run_args *a, const char *option, const char *arg, uint64_t max, uint64_t *ret)
+int wring_number(const char *option, const char *arg, uint64_t max, uint64_t *ret, struct wring_err *err)
 {
-	int r = wring_parse_u64(arg, 1, max, ret, &a->err);
+	int r = wring_parse_u64(arg, 1, max, ret, err);
 
-	return r ? wring_err_prefix(&a->err, "--%s", option) : 0;
+	return r ? wring_err_prefix(err, "--%s", option) : 0;
 }
 
 static int push(struct wring_run_args *a, char **list, size_t *n, char *arg)
@@ -89,9 +89,9 @@ static int parse_option(struct wring_run_args *a, int key, char *arg)
 	case O_WHERE: r = choice(a, "where", arg, wheres, 3); a->o.where = r < 0 ? 0 : (enum wring_where)r; return r < 0 ? r : 0;
 	case O_ACCEL: r = choice(a, "accel", arg, accels, 3); a->o.accel = r < 0 ? 0 : (enum wring_accel)r; return r < 0 ? r : 0;
 	case O_KERNEL: a->o.kernel = arg; return 0;
-	case O_CPUS: r = number(a, "cpus", arg, 255, &v); a->o.cpus = (unsigned)v; return r;
-	case O_NODES: r = number(a, "nodes", arg, 64, &v); a->o.nodes = (unsigned)v; return r;
-	case O_REPS: return number(a, "reps", arg, 10000, &a->reps);
+	case O_CPUS: r = wring_number("cpus", arg, 255, &v, &a->err); a->o.cpus = (unsigned)v; return r;
+	case O_NODES: r = wring_number("nodes", arg, 64, &v, &a->err); a->o.nodes = (unsigned)v; return r;
+	case O_REPS: return wring_number("reps", arg, 10000, &a->reps, &a->err);
 	case O_SEED: r = wring_parse_u64(arg, 0, INT64_MAX, &a->o.seed, &a->err); break;
 	case O_MEMORY: r = wring_parse_size(arg, &a->o.memory_bytes, &a->err); break;
 	case O_LONG: a->is_long = true; return 0;
@@ -147,11 +147,12 @@ static void on_signal(int sig)
 
 void wring_catch_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal }, was;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN) /* nohup */
+		sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -276,7 +277,7 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 	const char *db = wring_db_path(a->db);
 	int64_t *ids = NULL;
 	size_t n = 0;
-	bool cut;
+	bool cut, is_lost;
 	int r, code;
 
 	if (wring_interrupted)
@@ -290,12 +291,13 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 		announce(p, s, db);
 	r = run_reps(a, st, p, s, &ids, &n);
 	cut = wring_interrupted;
-	if (r && n && r != -ENOSPC) {
+	is_lost = r == -ENOSPC || r == -ESTALE;
+	if (r && n && !is_lost) {
 		wring_complain(&a->err, 0);
 		a->err.code = 0;
 	}
 	/* Nothing was begun: a set-up error, for the caller to mend. */
-	if (r && (!n || r == -ENOSPC))
+	if (r && (!n || is_lost))
 		code = wring_complain(&a->err, n ? WRING_EXIT_BROKEN : WRING_EXIT_USAGE);
 	else
 		code = conclude(a, st, known, ids, n);
@@ -345,7 +347,7 @@ static int run_selected(struct wring_run_args *a)
 	if (!r)
 		r = wring_run_prepare(a, &p, &s);
 	if (!r && a->dry)
-		r = wring_dry_run(&a->o, &p, &s, stdout, &a->err);
+		wring_dry_run(&a->o, &p, &s, stdout);
 	else if (!r)
 		code = run_here(a, &p, &s, known);
 	if (r)

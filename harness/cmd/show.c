@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/judge.h"
 #include "analyzers/metrics.h"
 #include "analyzers/report/report.h"
-#include "harness/api/detector.h"
 #include "harness/api/sampler.h"
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
@@ -40,17 +40,6 @@ static void words(const char *title, char *const *list, size_t n)
 		printf(" %s", list[i]);
 	if (n)
 		putchar('\n');
-}
-
-static const struct wring_detector *find_detector(const char *name)
-{
-	size_t n;
-	const struct wring_detector *const *all = wring_detectors(&n);
-
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(all[i]->name, name))
-			return all[i];
-	return NULL;
 }
 
 static void show_loads(const struct wring_scenario *s)
@@ -140,7 +129,7 @@ static void show_detectors(const struct wring_scenario *s)
 	if (s->n_detectors)
 		printf("\nDetectors, and what each may call a failure\n");
 	for (size_t i = 0; i < s->n_detectors; i++) {
-		const struct wring_detector *d = find_detector(s->detectors[i]);
+		const struct wring_detector *d = wring_detector_find(s->detectors[i], strlen(s->detectors[i]));
 
 		if (!d)
 			continue;
@@ -193,7 +182,7 @@ static void heading(const char *name, const char *summary, bool again)
 /* A name may mean several things: dying-memcg is a scenario and the detector that judges it. */
 static bool show_plugins(const char *what, bool found)
 {
-	const struct wring_detector *d = find_detector(what);
+	const struct wring_detector *d = wring_detector_find(what, strlen(what));
 	const struct wring_workload *w = wring_workload_find(what);
 	const struct wring_sampler *s = wring_sampler_find(what);
 

@@ -4,6 +4,7 @@
 #include "harness/run/ab.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -165,11 +166,13 @@ static int start_child(struct wring_ab *ab, struct plan *p, unsigned slot, struc
 static int end_child(struct wring_ab *ab, struct plan *p, struct child *c, struct wring_err *err)
 {
 	struct told t = { 0 };
+	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
 	ssize_t n;
 
-	do
-		n = read(c->fd, &t, sizeof(t));
-	while (n < 0 && errno == EINTR);
+	while (poll(&pfd, 1, 100) <= 0)
+		if (wring_interrupted) /* perhaps we alone were told */
+			kill(c->pid, SIGTERM);
+	n = read(c->fd, &t, sizeof(t));
 	close(c->fd);
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;

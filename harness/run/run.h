@@ -145,7 +145,7 @@ int wring_run_all(struct wring_store *st, const struct wring_run_options *o, str
 /* The plan text an agent gets for the scenarios from `first` to the next that needs a fresh boot. On the heap. */
 char *wring_plan_text(const struct wring_run_options *o, const struct wring_scenarios *s, size_t first, size_t *ret_len);
 /* Every cgroup, file write, process and QEMU it would make. */
-int wring_dry_run(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, FILE *out, struct wring_err *err);
+void wring_dry_run(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, FILE *out);
 
 /* ---- progress.c ---- what a person sees while it runs */
 struct wring_progress;

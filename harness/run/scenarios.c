@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "harness/api/detector.h"
+#include "analyzers/judge.h"
 #include "harness/api/sampler.h"
 #include "harness/api/workload.h"
 #include "harness/base/units.h"
@@ -320,17 +320,6 @@ static int check_load(const struct wring_scenario *s, const struct wring_load *l
 	return check_together(s, l, w, err);
 }
 
-static const struct wring_detector *find_detector(const char *name, size_t len)
-{
-	size_t n;
-	const struct wring_detector *const *all = wring_detectors(&n);
-
-	for (size_t i = 0; i < n; i++)
-		if (strlen(all[i]->name) == len && !strncmp(all[i]->name, name, len))
-			return all[i];
-	return NULL;
-}
-
 static bool has_word(const char *words, const char *word)
 {
 	size_t len = strlen(word);
@@ -345,7 +334,7 @@ static bool has_word(const char *words, const char *word)
 static int check_limit(const struct wring_scenario *s, const struct wring_setting *l, struct wring_err *err)
 {
 	const char *dot = strchr(l->key, '.');
-	const struct wring_detector *d = find_detector(l->key, (size_t)(dot - l->key));
+	const struct wring_detector *d = wring_detector_find(l->key, (size_t)(dot - l->key));
 	uint64_t v;
 
 	if (!d)
@@ -393,7 +382,7 @@ int wring_scenario_check(const struct wring_scenario *s, struct wring_err *err)
 	for (size_t i = 0; i < s->n_samples && !r; i++)
 		r = check_sample(s, &s->samples[i], err);
 	for (size_t i = 0; i < s->n_detectors && !r; i++)
-		if (!find_detector(s->detectors[i], strlen(s->detectors[i])))
+		if (!wring_detector_find(s->detectors[i], strlen(s->detectors[i])))
 			r = wring_err_set(err, -EINVAL, "%s:%d: no detector '%s': wring list detectors shows what there is", s->file,
 					  s->detectors_line, s->detectors[i]);
 	for (size_t i = 0; i < s->limits.n && !r; i++)

@@ -96,13 +96,12 @@ static int find_accel(const struct wring_run_options *o, struct wring_place *p, 
 
 static int find_vm(const struct wring_run_options *o, struct wring_place *p, struct wring_err *err)
 {
-	char version[100];
 	int r;
 
 	p->where = WRING_WHERE_VM;
-	if (!wring_qemu_available(version, sizeof(version)))
-		return wring_err_set(err, -ENOENT, "qemu-system-x86_64 is not installed: apt-get install qemu-system-x86");
-	r = find_kernel(o, p, err);
+	r = wring_qemu_version(NULL, 0, err);
+	if (!r)
+		r = find_kernel(o, p, err);
 	return r ? r : find_accel(o, p, err);
 }
 

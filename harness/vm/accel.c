@@ -11,24 +11,28 @@
 #include "harness/base/util.h"
 #include "harness/vm/child.h"
 
-bool wring_qemu_available(char *version, size_t size)
+int wring_qemu_version(char *version, size_t size, struct wring_err *err)
 {
 	_cleanup_free_ char *path = NULL, *output = NULL;
-	char *argv[] = { NULL, (char *)"--version", NULL };
+	char *argv[] = { NULL, (char *)"--version", NULL }, line[200] = "";
 	const char *p;
+	int r;
 
 	if (size)
 		*version = '\0';
-	if (wring_child_find("qemu-system-x86_64", NULL, &path, NULL))
-		return false;
+	r = wring_child_find("qemu-system-x86_64", "qemu-system-x86", &path, err);
+	if (r)
+		return r;
 	argv[0] = path;
-	if (wring_child_run(argv, NULL, 0, &output))
-		return false;
+	r = wring_child_run(argv, NULL, 0, &output);
+	if (r)
+		return wring_err_set(err, r < 0 ? r : -ENOEXEC, "%s --version: %s", path, r == -EINTR ? "killed by a signal" : r < 0 ? strerror(-r) :
+				     *output ? wring_child_last_line(output, line, sizeof(line)) : "it does not run");
 	/* "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)" */
 	p = strstr(output, "version ");
 	if (p && size)
 		snprintf(version, size, "%.*s", (int)strcspn(p + 8, " \n"), p + 8);
-	return true;
+	return 0;
 }
 
 static bool no(char *reason, size_t size, const char *what, int error)

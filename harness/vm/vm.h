@@ -93,7 +93,7 @@ void wring_vm_free(struct wring_vm *vm);
 
 /* Is there a QEMU, and which accelerator? reason explains a no in one line. The KVM answer of a host that can open
  * /dev/kvm is only a first guess: whoever starts a guest falls back when it never says hello. */
-bool wring_qemu_available(char *version, size_t size);
+int wring_qemu_version(char *version, size_t size, struct wring_err *err);
 bool wring_kvm_usable(char *reason, size_t size);
 /* Of this host, measured in 20 ms; 0: it has none. */
 unsigned wring_tsc_khz(void);

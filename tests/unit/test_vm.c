@@ -59,7 +59,7 @@ static struct wring_vm *start(void)
 	struct wring_err err = { 0 };
 	int r;
 
-	if (!wring_qemu_available(NULL, 0))
+	if (wring_qemu_version(NULL, 0, NULL))
 		skip();
 	r = wring_vm_start(&spec, &vm, &err);
 	if (r)
@@ -232,7 +232,7 @@ static void test_dies_with_its_recorder(void **state)
 	pid_t qemu, recorder;
 
 	(void)state;
-	if (!wring_qemu_available(NULL, 0))
+	if (wring_qemu_version(NULL, 0, NULL))
 		skip();
 	/* The orphan comes to this process, so that nobody else's init has to be a good one. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -264,7 +264,7 @@ static void test_qemu_says_why_it_did_not_start(void **state)
 	struct wring_vm_spec s = spec;
 
 	(void)state;
-	if (!wring_qemu_available(NULL, 0))
+	if (wring_qemu_version(NULL, 0, NULL))
 		skip();
 	s.nodes = 1;
 	s.memory_bytes = 1ULL << 55;
