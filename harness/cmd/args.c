@@ -46,7 +46,7 @@ static int check_long(const struct argp *argp, const char *name, const char *arg
 		return no_option(name, arg, len + 2);
 	if (!o->arg && arg[len + 2])
 		return wring_usage_error("%s: --%s takes no value, not '%s'", name, o->name, arg + len + 3);
-	*ret_next = o->arg && !arg[len + 2];
+	*ret_next = o->arg && !(o->flags & OPTION_ARG_OPTIONAL) && !arg[len + 2];
 	return 0;
 }
 

@@ -22,6 +22,7 @@ extern const struct argp_option wring_run_option_table[];
 struct wring_run_args {
 	struct wring_run_options o; /* cpus 0: not said */
 	const char *db, *known, *json;
+	char dump_dir[4096];
 	char *targets[64], *sets[64], *sysctls[64], append[2048];
 	size_t n_targets, n_sets, n_sysctls;
 	uint64_t reps; /* 0: as often as the budget allows */

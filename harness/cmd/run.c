@@ -13,7 +13,7 @@
 #include "harness/run/run.h"
 
 enum { O_WHERE = 256, O_KERNEL, O_APPEND, O_CPUS, O_NODES, O_MEMORY, O_ACCEL, O_SYSCTL, O_SET, O_REPS, O_SEED, O_TIMEOUT,
-       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB, O_LONG, O_BUDGET, O_DETERMINISTIC };
+       O_LABEL, O_KNOWN, O_JSON, O_DRY, O_DB, O_LONG, O_BUDGET, O_DETERMINISTIC, O_DUMP, O_KEEP, O_GDB };
 
 #define NIGHTLY "@nightly"
 #define REPS_NOT_SAID UINT64_MAX
@@ -38,6 +38,9 @@ const struct argp_option wring_run_option_table[] = {
 	{ "label", O_LABEL, "TEXT", 0, "stored with the runs, to find them again", 0 },
 	{ "known", O_KNOWN, "FILE", 0, "known findings: shown, but set no exit code", 0 },
 	{ "json", O_JSON, "FILE", 0, "write the export document of this call", 0 },
+	{ "dump-guest", O_DUMP, "DIR", OPTION_ARG_OPTIONAL, "write the memory of a guest that fails, panics or hangs into DIR (default: that of the database), for crash, drgn or gdb", 0 },
+	{ "keep-guest", O_KEEP, NULL, 0, "keep a guest that fails, panics or hangs, with doors for monitor, console and gdb, until Ctrl-C", 0 },
+	{ "gdb", O_GDB, NULL, 0, "a socket for gdb from the start; time that it stops the guest does not count", 0 },
 	{ "dry-run", O_DRY, NULL, 0, "print every cgroup, file write and process it would make", 0 },
 	{ "quiet", 'q', NULL, 0, "no progress", 0 },
 	{ "verbose", 'v', NULL, 0, "every event as it comes", 0 },
@@ -71,7 +74,7 @@ static void note_guest_option(struct wring_run_args *a, int key)
 {
 	static const struct { int key; const char *name; } only_guest[] = {
 		{ O_KERNEL, "--kernel" }, { O_APPEND, "--append" }, { O_CPUS, "--cpus" }, { O_NODES, "--nodes" }, { O_MEMORY, "--memory" },
-		{ O_ACCEL, "--accel" }, { O_DETERMINISTIC, "--deterministic" },
+		{ O_ACCEL, "--accel" }, { O_DETERMINISTIC, "--deterministic" }, { O_DUMP, "--dump-guest" }, { O_KEEP, "--keep-guest" }, { O_GDB, "--gdb" },
 	};
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(only_guest) && !a->o.guest_option; i++)
@@ -112,6 +115,9 @@ static int parse_option(struct wring_run_args *a, int key, char *arg)
 	case O_JSON: a->json = arg; return 0;
 	case O_DB: a->db = arg; return 0;
 	case O_DRY: a->dry = true; return 0;
+	case O_DUMP: a->o.dump_dir = arg ? arg : ""; return 0;
+	case O_KEEP: a->o.keep = true; return 0;
+	case O_GDB: a->o.gdb = true; return 0;
 	case O_DETERMINISTIC: a->o.deterministic = true; return 0;
 	case 'q': a->o.quiet = true; return 0;
 	case 'v': a->o.verbose = true; return 0;
@@ -317,6 +323,12 @@ int wring_run_prepare(struct wring_run_args *a, struct wring_place *p, struct wr
 	int r = wring_scenarios_select(a->targets, a->n_targets, a->sets, a->n_sets, a->sysctls, a->n_sysctls, a->is_long, s, &a->err);
 
 	a->o.append = a->append;
+	if (a->o.dump_dir && !*a->o.dump_dir) {
+		const char *db = wring_db_path(a->db), *slash = strrchr(db, '/');
+
+		snprintf(a->dump_dir, sizeof(a->dump_dir), "%.*s", slash ? (int)(slash - db + 1) : 1, slash ? db : ".");
+		a->o.dump_dir = a->dump_dir;
+	}
 	if (!r)
 		r = wring_place_find(&a->o, p, &a->err);
 	if (!a->o.cpus)
@@ -342,6 +354,7 @@ static int run_selected(struct wring_run_args *a)
 		a->reps = !is_nightly ? 1 : a->budget_ns ? 0 : WRING_NIGHTLY_REPS;
 	a->is_long = a->is_long || is_nightly;
 
+	a->o.known = known;
 	if (!r && a->json)
 		r = wring_can_write("--json", a->json, &a->err);
 	if (!r)

@@ -18,6 +18,12 @@
 /* The guest is starved when over such a stretch its CPUs wanted to run for half of it or more and hardly did. */
 #define STRETCH_NS (5 * WRING_NSEC_PER_SEC)
 
+/* Is a guest that came to its end still of use? */
+static bool must_hold(const struct wring_run_options *o)
+{
+	return o->dump_dir || o->keep;
+}
+
 /* ---- what goes into the guest ---- */
 
 static int add_file(struct wring_initramfs *i, const char *host, const char *guest, struct wring_err *err)
@@ -83,9 +89,9 @@ static size_t want_if_there(struct wring_kernel *k, const char *name, bool is_ne
 
 /* Only what is needed: a module is up to a second of loading (xfs under TCG). */
 static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, const char *ram_disks,
-		       struct wring_err *err)
+		       bool holds, struct wring_err *err)
 {
-	const char *names[8] = { "virtio_pci", "virtio_console" };
+	const char *names[9] = { "virtio_pci", "virtio_console" };
 	struct wring_modules mods = { 0 };
 	_cleanup_free_ char *order = NULL;
 	size_t n = 2, len;
@@ -101,6 +107,7 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	/* Before 6.12 zram asks for its compressor by name, when it is given a size. */
 	n += want_if_there(k, "zram", wring_any_need(s, "zram"), &names[n]);
 	n += want_if_there(k, "lzo-rle", wring_any_need(s, "zram"), &names[n]);
+	n += want_if_there(k, "qemu_fw_cfg", holds, &names[n]);
 	r = wring_kernel_modules(k, names, n, &mods, err);
 	if (r)
 		return r;
@@ -136,7 +143,7 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 	if (!x)
 		x = wring_initramfs_add_data(i, "/plan", 0644, plan, len, err);
 	if (!x)
-		x = add_modules(i, p->kernel, r->scenarios, ram_disks, err);
+		x = add_modules(i, p->kernel, r->scenarios, ram_disks, must_hold(r->options), err);
 	if (!x && ram)
 		x = wring_disks_add(ram, i, err);
 	if (!x)
@@ -149,7 +156,7 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 	return x;
 }
 
-static int start(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_vm **ret, struct wring_err *err)
+static int start(struct wring_recorder *r, struct wring_place *p, size_t first, const char *door, struct wring_vm **ret, struct wring_err *err)
 {
 	const struct wring_run_options *o = r->options;
 	_cleanup_close_ int initramfs = -1;
@@ -167,7 +174,7 @@ static int start(struct wring_recorder *r, struct wring_place *p, size_t first, 
 			.kernel_fd = wring_kernel_image_fd(p->kernel), .initramfs_fd = initramfs,
 			.append = o->append ? o->append : "", .cpus = o->cpus, .nodes = o->nodes, .memory_bytes = o->memory_bytes,
 			.accel = p->accel, .disks = disks.rows, .n_disks = *ram_disks ? 0 : disks.n, .deterministic = o->deterministic,
-			.seed = o->seed,
+			.seed = o->seed, .hold = must_hold(o), .door = door,
 		};
 
 		x = wring_vm_start(&spec, ret, err);
@@ -210,13 +217,14 @@ static int begin_boot(struct wring_recorder *r, struct wring_place *p, size_t fi
 
 /* ---- how it went ---- */
 
-enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME, STUCK, CORRUPT };
+enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME, STUCK, CORRUPT, FAILED };
 
 struct watch {
 	struct wring_vm *vm;
 	int64_t started_ns, boot_limit_ns, silence_cpu_ns, silence_since_ns;
 	int64_t stretch_ns, stretch_cpu_ns, stretch_wait_ns; /* since then, and what the vCPUs had at that time */
 	int64_t starved_ns, starved_run;                     /* when it was last seen, and noted for which run */
+	struct wring_debugged debugged;
 	char detail[200];
 };
 
@@ -309,6 +317,8 @@ static enum fate look(struct watch *w, struct wring_recorder *r)
 		*w->detail = '\0';
 		return INTERRUPTED;
 	}
+	if (r->options->gdb && wring_remains_held(&w->debugged, r, w->vm, &w->started_ns))
+		return GOES_ON;
 	look_at_cpus(w, r, now);
 	if (!r->hello) {
 		enum wring_vm_state state = WRING_VM_RUNNING;
@@ -338,6 +348,19 @@ static enum fate look(struct watch *w, struct wring_recorder *r)
 	return look_at_silence(w, r, now);
 }
 
+/* Returns what wring_recorder_read() does. */
+static int read_records(struct watch *w, struct wring_recorder *r, int fd, bool *ret_failed, struct wring_err *err)
+{
+	int x = wring_recorder_read(r, fd, err);
+
+	while (!x && r->stops && r->ended && !*ret_failed) {
+		x = wring_remains_judge(r, w->vm, ret_failed, err);
+		if (!x && !*ret_failed)
+			x = wring_recorder_read(r, fd, err);
+	}
+	return x;
+}
+
 static int follow(struct watch *w, struct wring_recorder *r, enum fate *ret, struct wring_err *err)
 {
 	struct pollfd fds[] = {
@@ -349,11 +372,13 @@ static int follow(struct watch *w, struct wring_recorder *r, enum fate *ret, str
 	int x = 0;
 
 	while (fate == GOES_ON && !x) {
+		bool is_off = r->stops && wring_vm_is_off(w->vm), failed = false;
+
 		poll(fds, WRING_ARRAY_SIZE(fds), 100);
 		if (fds[1].revents)
 			wring_vm_pump(w->vm);
 		if (fds[0].revents) {
-			x = wring_recorder_read(r, fds[0].fd, err);
+			x = read_records(w, r, fds[0].fd, &failed, err);
 			if (x > 0) {
 				fds[0].fd = -1;
 				x = 0;
@@ -365,7 +390,11 @@ static int follow(struct watch *w, struct wring_recorder *r, enum fate *ret, str
 				x = 0;
 				break;
 			}
-		} else if (fds[2].revents) {
+			if (failed) {
+				fate = FAILED;
+				break;
+			}
+		} else if (fds[2].revents || is_off) {
 			/* Everything it had sent has been read. */
 			fate = look_at_exit(w, wring_vm_state(w->vm, w->detail, sizeof(w->detail)));
 			break;
@@ -395,14 +424,14 @@ static const struct { enum fate fate; const char *subject, *reason; } words[] = 
 	{ ENDED, "exited", "the guest ended before its plan did" },
 };
 
-static enum fate post_mortem(struct watch *w, enum fate fate)
+static enum fate post_mortem(struct watch *w, enum fate fate, bool may_look)
 {
 	int64_t cpu = wring_vm_cpu_ns(w->vm), since = wring_now_ns();
 	char state[100];
 
-	if (fate != HUNG && fate != OVERTIME && fate != STUCK)
+	if (fate != HUNG && fate != OVERTIME && fate != STUCK && fate != NO_BOOT)
 		return fate;
-	if (wring_vm_post_mortem(w->vm, 15000))
+	if (wring_vm_post_mortem(w->vm, 20000, !may_look) || fate == NO_BOOT)
 		return fate;
 	/* Not even an NMI: a kernel that is deaf still burns its CPUs; a guest that got no CPU proves nothing. */
 	if ((double)(wring_vm_cpu_ns(w->vm) - cpu) < STARVED_SHARE * (double)(wring_now_ns() - since))
@@ -410,20 +439,30 @@ static enum fate post_mortem(struct watch *w, enum fate fate)
 	return fate;
 }
 
-static int write_down(struct watch *w, struct wring_recorder *r, enum fate fate, struct wring_err *err)
+/* Is there something to look at? */
+static bool leaves_remains(enum fate fate)
+{
+	return fate == PANICKED || fate == HUNG || fate == OVERTIME || fate == STUCK || fate == NO_BOOT || fate == FAILED;
+}
+
+static int write_console(struct watch *w, struct wring_recorder *r, const struct wring_kernel *kernel, enum fate fate, struct wring_err *err)
+{
+	size_t len;
+	const char *text = wring_vm_console(w->vm, &len);
+	_cleanup_free_ char *more = leaves_remains(fate) && len ? wring_kernel_symbolise(kernel, text) : NULL;
+
+	return !len ? 0 : wring_store_console(r->store, r->boot, more ? more : text, more ? strlen(more) : len, err);
+}
+
+static int write_down(struct watch *w, struct wring_recorder *r, const struct wring_kernel *kernel, enum fate fate, struct wring_err *err)
 {
 	_cleanup_free_ char *reason = NULL;
-	size_t len, i = 0;
-	const char *console;
-	int x = 0;
+	size_t i = 0;
+	int x = write_console(w, r, kernel, fate, err);
 
-	fate = post_mortem(w, fate);
 	while (i + 1 < WRING_ARRAY_SIZE(words) && words[i].fate != fate)
 		i++;
-	console = wring_vm_console(w->vm, &len);
-	if (len)
-		x = wring_store_console(r->store, r->boot, console, len, err);
-	if (x || r->enough || r->done >= r->scenarios->n || (fate == ENDED && r->bye && !*r->error))
+	if (x || fate == FAILED || r->enough || r->done >= r->scenarios->n || (fate == ENDED && r->bye && !*r->error))
 		return x ? x : wring_store_commit(r->store, err);
 	if (*r->error && fate == ENDED)
 		reason = strdup(r->error);
@@ -446,25 +485,45 @@ static bool should_fall_back(const struct wring_recorder *r, const struct wring_
 
 int wring_boot_guest(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_err *err)
 {
+	const struct wring_run_options *o = r->options;
 	struct watch w = { 0 };
+	struct wring_door door = { 0 };
 	enum fate fate = GOES_ON;
 	int x = begin_boot(r, p, first, err);
 
+	if (!x && (o->keep || o->gdb))
+		x = wring_door_open(&door, err);
 	if (x)
 		return x;
-	x = start(r, p, first, &w.vm, err);
+	r->stops = must_hold(o);
+	x = start(r, p, first, door.dir, &w.vm, err);
 	w.started_ns = r->last_record_ns = wring_recorder_now(r);
 	w.boot_limit_ns = p->accel == WRING_ACCEL_KVM && !p->accel_asked ? BOOT_KVM_NS : BOOT_TCG_NS;
+	if (!x && o->gdb)
+		x = wring_remains_begin(r, p, &door, w.vm, err);
 	if (!x)
 		x = follow(&w, r, &fate, err);
 	if (should_fall_back(r, p, x, fate)) {
 		wring_progress_line(r->progress, "KVM opens here but cannot run this kernel: going on with TCG");
 		p->accel = WRING_ACCEL_TCG;
 		wring_vm_free(w.vm);
+		wring_door_close(&door);
 		return wring_boot_guest(r, p, first, err);
 	}
-	if (!x)
-		x = write_down(&w, r, fate, err);
+	if (!x) {
+		/* Before anybody asks the kernel for its stacks, and perhaps makes it panic, if it is known whose it is. */
+		bool is_early = r->run || fate == FAILED;
+
+		if (is_early && o->dump_dir && leaves_remains(fate))
+			wring_remains_dump(r, w.vm);
+		fate = post_mortem(&w, fate, o->keep);
+		x = write_down(&w, r, p->kernel, fate, err);
+		if (!x && !is_early && o->dump_dir && leaves_remains(fate))
+			wring_remains_dump(r, w.vm);
+	}
+	if (!x && o->keep && leaves_remains(fate))
+		wring_remains_keep(r, p, &door, w.vm);
 	wring_vm_free(w.vm);
+	wring_door_close(&door);
 	return x;
 }

@@ -35,17 +35,30 @@ struct wring_progress *wring_progress_new(const struct wring_run_options *o, siz
 	return p;
 }
 
+static __attribute__((format(printf, 2, 0))) void say(struct wring_progress *p, const char *fmt, va_list ap)
+{
+	wring_display_erase(p);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
 void wring_progress_line(struct wring_progress *p, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (p->quiet)
-		return;
-	wring_display_erase(p);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (!p->quiet)
+		say(p, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+}
+
+void wring_progress_tell(struct wring_progress *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(p, fmt, ap);
+	va_end(ap);
 }
 
 void wring_progress_free(struct wring_progress *p)

@@ -71,6 +71,7 @@ int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *
 	r->run = 0;
 	r->first = r->current = r->done = first;
 	r->hello = r->bye = false;
+	r->ended = 0;
 	*r->error = *r->stuck = '\0';
 	r->len = 0;
 	r->last_record_ns = wring_recorder_now(r);
@@ -183,6 +184,7 @@ static int on_end(struct wring_recorder *r, struct wring_rbuf *b, struct wring_e
 	reason = take_str(b);
 	if (!r->run || !outcome || !reason)
 		return wring_err_set(err, -EBADMSG, "record stream: a scenario ends that did not begin");
+	r->ended = r->run;
 	return finish_run(r, outcome, reason, err);
 }
 
@@ -386,13 +388,15 @@ int wring_recorder_read(struct wring_recorder *r, int fd, struct wring_err *err)
 	ssize_t n = read(fd, r->buf + r->len, r->size - r->len);
 	size_t at = 0;
 
-	if (n < 0)
+	if (n < 0 && r->len && errno == EAGAIN)
+		n = 0;
+	else if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : errno == ECONNRESET || errno == EIO ? 1 :
 		       wring_err_set(err, -errno, "reading the record stream: %s", strerror(errno));
-	if (!n)
+	else if (!n)
 		return 1;
 	r->len += (size_t)n;
-	for (;;) {
+	while (!r->stops || !r->ended) {
 		struct wring_rbuf payload;
 		enum wring_record type;
 		int64_t used = wring_frame_next(r->buf + at, r->len - at, &type, &payload, err);

@@ -104,6 +104,11 @@ void wring_dry_run(const struct wring_run_options *o, const struct wring_place *
 		fprintf(out, "exec    qemu-system-x86_64 with %s, kernel %s, %u CPUs, %u nodes, %llu MiB, append '%s' (%s)\n",
 			p->accel == WRING_ACCEL_KVM ? "KVM" : "TCG", wring_kernel_release(p->kernel), o->cpus, o->nodes,
 			(unsigned long long)(o->memory_bytes >> 20), o->append ? o->append : "", p->why);
+	if (o->dump_dir)
+		fprintf(out, "write   %s/wring-RUN.vmcore of up to %llu MiB for a run that fails, panics or hangs\n", o->dump_dir,
+			(unsigned long long)(o->memory_bytes >> 20));
+	if (o->keep || o->gdb)
+		fprintf(out, "mkdir   $TMPDIR/wring-guest-XXXXXX with sockets for monitor%s and gdb (removed)\n", o->keep ? ", console" : "");
 	for (size_t i = 0; i < s->n; i++) {
 		fprintf(out, "\n# %s: %s\n", s->rows[i]->name, s->rows[i]->summary ? s->rows[i]->summary : "");
 		dry_scenario(s->rows[i], out);

@@ -13,6 +13,7 @@
 
 enum wring_where { WRING_WHERE_AUTO, WRING_WHERE_HOST, WRING_WHERE_VM };
 
+struct wring_known;
 struct wring_run_options {
 	enum wring_where where;
 	const char *kernel;              /* path; NULL: $WRING_KERNEL, build/kernel, the host's own image */
@@ -25,6 +26,10 @@ struct wring_run_options {
 	uint64_t seed;
 	int64_t deadline_ns;             /* host time from which on no scenario begins any more; 0: none */
 	const char *label, *arm;
+	const char *dump_dir;            /* a guest that fails, hangs or panics leaves its memory there; NULL: it does not */
+	bool keep;                       /* such a guest stays, for a person, until that one is done with it */
+	bool gdb;                        /* a socket for gdb from the start; while it stops the guest, nothing is late */
+	struct wring_known *known;       /* failures that neither of them is for; may be NULL */
 	bool quiet, verbose;
 	const char *program;             /* path of wring itself: the other programs are beside it */
 };
@@ -86,6 +91,8 @@ struct wring_recorder {
 	size_t done;                     /* scenarios that ended, in the plan's order */
 	size_t first;                    /* index of the first scenario of this boot */
 	bool hello, bye;
+	bool stops;                      /* reading stops behind a scenario that ended, until `ended` is 0 again */
+	int64_t ended;                   /* that run */
 	bool enough;                     /* the deadline came first: what has not begun is left out */
 	int64_t seen_ns, away_ns;        /* wring_recorder_now() */
 	int64_t last_record_ns;          /* when the last frame came, by that clock, as all that is called host */
@@ -120,6 +127,20 @@ int wring_recorder_end(struct wring_recorder *r, const char *outcome, const char
 int wring_boot_guest(struct wring_recorder *r, struct wring_place *p, size_t first, struct wring_err *err);
 int wring_boot_host(struct wring_recorder *r, size_t first, struct wring_err *err);
 
+/* ---- remains.c ---- */
+/* Would a dump fit? */
+int wring_remains_check(const struct wring_run_options *o, struct wring_err *err);
+/* --gdb: opens the door, and tells where it is. */
+int wring_remains_begin(const struct wring_recorder *r, const struct wring_place *p, const struct wring_door *d, struct wring_vm *vm, struct wring_err *err);
+/* Does a debugger hold the guest? That time counts for nothing: the clocks of the recorder, and *started_ns, go on by it. */
+struct wring_debugged { int64_t asked_ns; bool held; };
+bool wring_remains_held(struct wring_debugged *d, struct wring_recorder *r, struct wring_vm *vm, int64_t *started_ns);
+/* Judges the run that ended just now. A guest whose run failed is left stopped. */
+int wring_remains_judge(struct wring_recorder *r, struct wring_vm *vm, bool *ret_failed, struct wring_err *err);
+/* For the newest run: --dump-guest, and --keep-guest, which returns when the person is done. */
+void wring_remains_dump(struct wring_recorder *r, struct wring_vm *vm);
+void wring_remains_keep(struct wring_recorder *r, const struct wring_place *p, const struct wring_door *d, struct wring_vm *vm);
+
 /* ---- disks.c ---- */
 /* One disk for the nth mount of a type and speed that any scenario has, as large as the largest. */
 struct wring_disks {
@@ -153,6 +174,8 @@ struct wring_gauge; /* a number on display; lives until the next scenario begins
 struct wring_progress *wring_progress_new(const struct wring_run_options *o, size_t n_scenarios);
 void wring_progress_free(struct wring_progress *p);
 void wring_progress_line(struct wring_progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same also with --quiet: what was asked for. */
+void wring_progress_tell(struct wring_progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* what: "the guest boots", shown until the first scenario begins. */
 void wring_progress_boot(struct wring_progress *p, const char *what);
 void wring_progress_begin(struct wring_progress *p, const struct wring_scenario *s);

@@ -213,7 +213,7 @@ static int check_guest(const struct wring_run_options *o, uint64_t host, struct 
 	/* A node without a CPU is fine where one CPU is what was asked for. */
 	if (o->nodes > o->cpus && !o->deterministic)
 		return wring_err_set(err, -ERANGE, "--nodes=%u: at most as many as --cpus=%u", o->nodes, o->cpus);
-	return wring_vm_check_machine(&spec, err);
+	return wring_vm_check_machine(&spec, err) ? err->code : o->dump_dir ? wring_remains_check(o, err) : 0;
 }
 
 /* The first "3" or "0-7" of a list; returns the rest. */

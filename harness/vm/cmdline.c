@@ -142,6 +142,8 @@ static void add_machine(struct args *a, const struct wring_vm_spec *s)
 	add(a, "-nodefaults");
 	add(a, "-no-user-config");
 	add(a, "-no-reboot");
+	if (s->hold)
+		add(a, "-no-shutdown");
 	add(a, "-accel");
 	if (s->accel == WRING_ACCEL_KVM) {
 		add(a, "kvm");
@@ -214,6 +216,19 @@ static void add_sockets(struct args *a, const struct wring_vm_spec *s, const str
 	option(a, "mon", "chardev=qmp,mode=control");
 }
 
+/* For a dump: where the kernel puts its vmcoreinfo, without which few programs understand one. It does so by a driver (qemu_fw_cfg). */
+static void add_doors(struct args *a, const struct wring_vm_spec *s)
+{
+	if (s->hold)
+		option(a, "device", "vmcoreinfo");
+	if (!s->door)
+		return;
+	add(a, "-monitor");
+	add(a, "unix:%s/" WRING_DOOR_MONITOR ",server=on,wait=off", s->door);
+	add(a, "-qmp");
+	add(a, "unix:%s/" WRING_DOOR_QMP ",server=on,wait=off", s->door);
+}
+
 static void add_disks(struct args *a, const struct wring_vm_spec *s)
 {
 	for (size_t i = 0; i < s->n_disks; i++) {
@@ -238,6 +253,7 @@ static void add_disks(struct args *a, const struct wring_vm_spec *s)
 /* The console is quiet while booting and complete from init on: each character is an exit from translated code, and
  * stacks of RCU stalls and hung tasks are printed at level 6.
  * panic=-1: a panic resets, and -no-reboot turns that into the end of QEMU.
+ * panic_print: a panic tells the stacks of all CPUs and, from 6.11 on, of blocked tasks, for nobody can ask afterwards.
  * An oops does not panic: the task dies, the log tells, and the agent can still send what it has.
  * TCG alone: vCPUs share one TSC but do not promise so, and a starved host makes the timer check panic, and the calibration of
  * the TSC wrong. */
@@ -256,8 +272,8 @@ static void add_kernel(struct args *a, const struct wring_vm_spec *s)
 	add(a, "/proc/self/fd/%d", s->initramfs_fd);
 	add(a, "-append");
 	add(a, "console=ttyS0 loglevel=4 sysctl.kernel.printk=7 printk.devkmsg=on panic=-1 sysrq_always_enabled "
-	    "unknown_nmi_panic=1 psi=1 cgroup_no_v1=all rdinit=/init%s%s%s%s",
-	    s->accel == WRING_ACCEL_TCG ? " no_timer_check tsc=reliable" : "", tsc, has_more ? " " : "",
+	    "unknown_nmi_panic=1 panic_print=0xc0 psi=1 cgroup_no_v1=all rdinit=/init%s%s%s%s%s",
+	    s->accel == WRING_ACCEL_TCG ? " no_timer_check tsc=reliable" : "", tsc, s->door ? " nokaslr" : "", has_more ? " " : "",
 	    has_more ? s->append : "");
 }
 
@@ -270,6 +286,7 @@ char **wring_vm_argv(const char *qemu, const struct wring_vm_spec *s, const stru
 	add_deterministic(&a, s);
 	add_nodes(&a, s);
 	add_sockets(&a, s, ends);
+	add_doors(&a, s);
 	add_disks(&a, s);
 	add_kernel(&a, s);
 	if (!a.is_full)

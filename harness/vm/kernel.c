@@ -183,6 +183,28 @@ static void find_modules(struct wring_kernel *k, const char *root)
 		k->builtin = optional_text(wring_strf("%s/modules.builtin", k->modules));
 }
 
+/* The first of these files that is there. */
+static void find_file(char **ret, char *path)
+{
+	if (!*ret && path && !access(path, R_OK))
+		*ret = WRING_TAKE_PTR(path);
+	free(path);
+}
+
+/* Below root ("": this machine's): beside the image, or in Debian's linux-image-*-dbg. Its own System.map is a stub of a line. */
+static void find_symbols(struct wring_kernel *k, const char *root)
+{
+	struct stat st;
+
+	find_file(&k->vmlinux, wring_strf("%s/usr/lib/debug/boot/vmlinux-%s", root, k->release));
+	find_file(&k->vmlinux, wring_strf("%s/usr/lib/debug/lib/modules/%s/vmlinux", root, k->release));
+	find_file(&k->system_map, wring_strf("%s/usr/lib/debug/boot/System.map-%s", root, k->release));
+	if (!k->system_map)
+		find_file(&k->system_map, wring_strf("%s/boot/System.map-%s", root, k->release));
+	if (k->system_map && !stat(k->system_map, &st) && st.st_size < 4096)
+		free(WRING_TAKE_PTR(k->system_map));
+}
+
 static int open_build_tree(struct wring_kernel *k, const char *root, const char *image, struct wring_err *err)
 {
 	int r = load_image(k, image, err);
@@ -191,6 +213,8 @@ static int open_build_tree(struct wring_kernel *k, const char *root, const char 
 		return r;
 	k->config = optional_text(wring_strf("%s/.config", root));
 	k->builtin = optional_text(wring_strf("%s/modules.builtin", root));
+	find_file(&k->vmlinux, wring_strf("%s/vmlinux", root));
+	find_file(&k->system_map, wring_strf("%s/System.map", root));
 	k->modules = strdup(root);
 	return k->modules ? 0 : wring_err_set(err, -ENOMEM, "out of memory");
 }
@@ -229,6 +253,7 @@ static int open_package_tree(struct wring_kernel *k, const char *root, struct wr
 		return r;
 	k->config = optional_text(wring_strf("%s/boot/config-%s", root, k->release));
 	find_modules(k, root);
+	find_symbols(k, root);
 	return 0;
 }
 
@@ -282,8 +307,10 @@ static int open_image(struct wring_kernel *k, struct wring_err *err)
 		return r;
 	k->config = optional_text(wring_strf("%s/config-%s", boot, k->release));
 	root = ancestor(k->path, 2);
-	if (root && strlen(boot) >= 5 && !strcmp(boot + strlen(boot) - 5, "/boot"))
+	if (root && strlen(boot) >= 5 && !strcmp(boot + strlen(boot) - 5, "/boot")) {
 		find_modules(k, root);
+		find_symbols(k, root);
+	}
 	return 0;
 }
 
@@ -321,6 +348,8 @@ int wring_kernel_open(const char *path, struct wring_kernel **ret, struct wring_
 		r = wring_err_set(err, -ENOMEM, "out of memory");
 	else
 		r = open_any(k, err);
+	if (!r)
+		find_symbols(k, "");
 	if (r) {
 		wring_kernel_free(k);
 		return r;
@@ -339,6 +368,8 @@ void wring_kernel_free(struct wring_kernel *k)
 	free(k->modules);
 	free(k->builtin);
 	free(k->config);
+	free(k->system_map);
+	free(k->vmlinux);
 	free(k->release);
 	free(k);
 }

@@ -9,6 +9,7 @@ struct wring_kernel {
 	char *modules;     /* folder with *.ko below it, or NULL */
 	char *builtin;     /* text of modules.builtin, or NULL when not seen (yet) */
 	char *config;
+	char *system_map, *vmlinux; /* paths, or NULL: with debug symbols or not, nobody has looked */
 	char *release;
 	char sha256[65];
 	int image_fd;

@@ -12,28 +12,11 @@
 #include <sys/wait.h>
 
 #include "harness/base/util.h"
-#include "harness/vm/capture.h"
 #include "harness/vm/child.h"
 #include "harness/vm/cmdline.h"
-#include "harness/vm/qmp.h"
+#include "harness/vm/inside.h"
 
-enum {
-	START_MS = 20000,  /* until QEMU has made its machine; a busy host is slow at that */
-	ANSWER_MS = 800,
-	MAX_VCPUS = 256,
-};
-
-struct wring_vm {
-	pid_t pid;
-	int pidfd, record_fd, console_fd, stderr_fd;
-	struct wring_qmp *qmp;
-	struct wring_capture console;
-	pid_t vcpus[MAX_VCPUS];
-	unsigned n_vcpus;
-	int64_t cpu_ns;
-	bool has_ended, was_stuck;
-	int code, status; /* of waitid(2) */
-};
+#define START_MS 20000  /* until QEMU has made its machine; a busy host is slow at that */
 
 /* ---- the process ---- */
 
@@ -62,7 +45,7 @@ static const char *last_words(const struct wring_vm *vm, char *buf, size_t size)
 	return strncmp(buf, prefix, sizeof(prefix) - 1) ? buf : buf + sizeof(prefix) - 1;
 }
 
-static bool has_ended(struct wring_vm *vm)
+bool wring_vm_has_ended(struct wring_vm *vm)
 {
 	siginfo_t si = { 0 };
 	int r;
@@ -85,7 +68,7 @@ static bool wait_end(struct wring_vm *vm, int timeout_ms)
 	struct pollfd pfd = { .fd = vm->pidfd, .events = POLLIN };
 
 	poll(&pfd, 1, timeout_ms);
-	return has_ended(vm);
+	return wring_vm_has_ended(vm);
 }
 
 /* ---- start ---- */
@@ -161,7 +144,7 @@ static void learn_vcpus(struct wring_vm *vm)
 	json_t *cpus = NULL, *cpu;
 	size_t i;
 
-	if (wring_qmp_execute(vm->qmp, "query-cpus-fast", NULL, ANSWER_MS, &cpus, NULL))
+	if (wring_qmp_execute(vm->qmp, "query-cpus-fast", NULL, WRING_VM_ANSWER_MS, &cpus, NULL))
 		return;
 	json_array_foreach(cpus, i, cpu) {
 		pid_t tid = (pid_t)json_integer_value(json_object_get(cpu, "thread-id"));
@@ -170,7 +153,7 @@ static void learn_vcpus(struct wring_vm *vm)
 		/* In a single thread all vCPUs share one. */
 		for (unsigned n = 0; n < vm->n_vcpus; n++)
 			is_known |= vm->vcpus[n] == tid;
-		if (tid > 0 && !is_known && vm->n_vcpus < MAX_VCPUS)
+		if (tid > 0 && !is_known && vm->n_vcpus < WRING_VM_MAX_VCPUS)
 			vm->vcpus[vm->n_vcpus++] = tid;
 	}
 	json_decref(cpus);
@@ -210,6 +193,7 @@ int wring_vm_start(const struct wring_vm_spec *spec, struct wring_vm **ret, stru
 	if (!vm)
 		return wring_err_set(err, -ENOMEM, "out of memory");
 	vm->pidfd = vm->record_fd = vm->console_fd = vm->stderr_fd = -1;
+	vm->holds = spec->hold;
 	r = make_sockets(vm, &ends, err);
 	if (!r)
 		r = launch(vm, qemu, spec, &ends, err);
@@ -227,7 +211,7 @@ void wring_vm_free(struct wring_vm *vm)
 {
 	if (!vm)
 		return;
-	if (vm->pid > 0 && !has_ended(vm)) {
+	if (vm->pid > 0 && !wring_vm_has_ended(vm)) {
 		kill(vm->pid, SIGKILL);
 		while (waitpid(vm->pid, NULL, 0) < 0 && errno == EINTR)
 			;
@@ -326,13 +310,25 @@ static enum wring_vm_state state_of_status(const char *status, char *detail, siz
 	return WRING_VM_PAUSED;
 }
 
+bool wring_vm_is_off(struct wring_vm *vm)
+{
+	if (!vm->has_ended)
+		wring_qmp_drain(vm->qmp);
+	return *wring_qmp_shutdown_reason(vm->qmp);
+}
+
 /* Everything but QMP; returns false when only QMP can tell more. */
 static bool outer_state(struct wring_vm *vm, enum wring_vm_state *ret, char *detail, size_t size)
 {
 	char p;
 
-	if (has_ended(vm)) {
+	if (wring_vm_has_ended(vm)) {
 		*ret = ended_state(vm, detail, size);
+		return true;
+	}
+	if (vm->holds && wring_vm_is_off(vm)) {
+		snprintf(detail, size, "%s", wring_qmp_shutdown_reason(vm->qmp));
+		*ret = WRING_VM_EXITED;
 		return true;
 	}
 	p = process_state(vm->pid);
@@ -349,7 +345,7 @@ static bool outer_state(struct wring_vm *vm, enum wring_vm_state *ret, char *det
 static void end_if_stuck(struct wring_vm *vm)
 {
 	wring_qmp_drain(vm->qmp);
-	if (!*wring_qmp_shutdown_reason(vm->qmp) || has_ended(vm) || process_state(vm->pid) == 'T')
+	if (!*wring_qmp_shutdown_reason(vm->qmp) || wring_vm_has_ended(vm) || process_state(vm->pid) == 'T')
 		return;
 	vm->was_stuck = true;
 	kill(vm->pid, SIGKILL);
@@ -370,7 +366,7 @@ enum wring_vm_state wring_vm_state(struct wring_vm *vm, char *detail, size_t siz
 	}
 	if (outer_state(vm, &state, detail, size))
 		return state;
-	r = wring_qmp_execute(vm->qmp, "query-status", NULL, ANSWER_MS, &value, NULL);
+	r = wring_qmp_execute(vm->qmp, "query-status", NULL, WRING_VM_ANSWER_MS, &value, NULL);
 	if (!r) {
 		status = json_string_value(json_object_get(value, "status"));
 		state = state_of_status(status ? status : "unknown", detail, size);
@@ -421,73 +417,4 @@ int64_t wring_vm_wait_ns(struct wring_vm *vm)
 	for (unsigned i = 0; i < vm->n_vcpus && !vm->has_ended; i++)
 		sum += thread_ns(vm->pid, vm->vcpus[i], true);
 	return sum;
-}
-
-/* ---- after a hang ---- */
-
-static int left_ms(int64_t deadline)
-{
-	int64_t left = (deadline - wring_now_ns()) / WRING_NSEC_PER_MSEC;
-
-	return left > 0 ? (int)left : 0;
-}
-
-/* Pumps until nothing came for quiet_ms, QEMU ended, or the deadline. */
-static void pump_until_quiet(struct wring_vm *vm, int quiet_ms, int64_t deadline)
-{
-	for (;;) {
-		struct pollfd pfd = { .fd = vm->console_fd, .events = POLLIN };
-		uint64_t before = vm->console.total;
-		int wait = left_ms(deadline) < quiet_ms ? left_ms(deadline) : quiet_ms;
-
-		if (poll(&pfd, 1, wait) <= 0)
-			return;
-		wring_vm_pump(vm);
-		if (vm->console.total == before) /* hung up */
-			return;
-	}
-}
-
-static int answer_ms(int64_t deadline)
-{
-	return left_ms(deadline) < ANSWER_MS ? left_ms(deadline) : ANSWER_MS;
-}
-
-static bool ask_sysrq(struct wring_vm *vm, char letter, int64_t deadline)
-{
-	json_t *args = json_pack("{s:s}", "id", "console");
-
-	if (wring_qmp_execute(vm->qmp, "chardev-send-break", args, answer_ms(deadline), NULL, NULL))
-		return false;
-	/* The reply says that the break is in the UART; a letter sent now comes behind it. */
-	return send(vm->console_fd, &letter, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
-}
-
-bool wring_vm_post_mortem(struct wring_vm *vm, int deadline_ms)
-{
-	static const char letters[] = "lwt";
-	int64_t now = wring_now_ns(), deadline = now + deadline_ms * WRING_NSEC_PER_MSEC;
-	uint64_t before;
-
-	wring_vm_pump(vm);
-	before = vm->console.total;
-	for (unsigned i = 0; i < 3 && !has_ended(vm); i++) {
-		uint64_t total = vm->console.total;
-		/* A share of the time for each; the stacks of all tasks may take the rest, but for the NMI's. */
-		int64_t share = now + (i == 2 ? 7 : i + 1) * (deadline - now) / 10;
-
-		if (!ask_sysrq(vm, letters[i], share))
-			break;
-		pump_until_quiet(vm, 1000, share);
-		if (vm->console.total == total) /* deaf: interrupts are off, or nobody has the port open */
-			break;
-	}
-	/* The NMI makes the kernel panic (unknown_nmi_panic): only for one that said nothing. It prints once the
-	 * panicking CPU has given up on the others, which takes a while where they spin. */
-	if (vm->console.total == before && !has_ended(vm) && left_ms(deadline) &&
-	    !wring_qmp_execute(vm->qmp, "inject-nmi", NULL, answer_ms(deadline), NULL, NULL)) {
-		pump_until_quiet(vm, left_ms(deadline), deadline);
-		pump_until_quiet(vm, 2000, deadline);
-	}
-	return vm->console.total != before;
 }

@@ -51,6 +51,8 @@ struct wring_vm_spec {
 	 * follow the host's time). TCG only; cpus should be 1 for judged times. */
 	bool deterministic;
 	uint64_t seed;
+	bool hold;                /* a guest that resets or powers off stays, stopped, with its memory: wring_vm_is_off() */
+	const char *door;         /* folder for the monitor's sockets; NULL: none. Such a kernel is where its symbols say (nokaslr) */
 };
 struct wring_vm;
 /* CPUs, nodes, memory and append alone, before there is a kernel: -EINVAL with one line. */
@@ -82,14 +84,42 @@ enum wring_vm_state wring_vm_state(struct wring_vm *vm, char *detail, size_t siz
 int64_t wring_vm_cpu_ns(struct wring_vm *vm);
 /* Time those threads were ready to run and did not get a CPU (or were throttled), ns; 0 when unknown. */
 int64_t wring_vm_wait_ns(struct wring_vm *vm);
-/* After a hang: asks the guest's kernel for all stacks over the serial line (break, then l, w, t), then
- * injects an NMI (the command line carries unknown_nmi_panic=1), pumping the console meanwhile; takes at most
- * deadline_ms. Returns true when the console grew, that is when the kernel still answered. */
-bool wring_vm_post_mortem(struct wring_vm *vm, int deadline_ms);
+/* Has the machine powered off or reset? (The process is still there where spec.hold was set.) */
+bool wring_vm_is_off(struct wring_vm *vm);
 /* What QEMU itself had to say, on the heap (the caller frees it); NULL when nothing. */
 char *wring_vm_stderr(const struct wring_vm *vm);
 /* Kills and reaps. NULL-safe. */
 void wring_vm_free(struct wring_vm *vm);
+
+/* ---- inspect.c ---- */
+/* After a hang: asks the guest's kernel for all stacks over the serial line (break, then l, w, t); one that says nothing has
+ * its registers read, and gets an NMI if that is allowed: it then panics (unknown_nmi_panic=1). Pumps the console meanwhile; what is
+ * asked and read is in it as lines "[wring: ...]". Takes at most deadline_ms. Returns whether the kernel still answered. */
+bool wring_vm_post_mortem(struct wring_vm *vm, int deadline_ms, bool nmi);
+/* The guest's memory and registers as an ELF core into a file that can be seeked, with holes for zeros. -EINTR: a signal came. */
+int wring_vm_dump(struct wring_vm *vm, int fd, struct wring_err *err);
+/* A socket for gdb; the guest goes on running. */
+int wring_vm_gdb(struct wring_vm *vm, const char *path, struct wring_err *err);
+/* From now on the console is at that socket, and this process hears no more of it. */
+int wring_vm_hand_over_console(struct wring_vm *vm, const char *path, struct wring_err *err);
+int wring_vm_stop(struct wring_vm *vm, bool stop); /* false: go on */
+
+/* ---- symbols.c ---- */
+/* A copy of what a console said, on the heap: where the kernel's build tree or debug symbols are at hand, addresses get their
+ * names, and frames of stacks the line of the source. NULL: nothing to add. */
+char *wring_kernel_symbolise(const struct wring_kernel *k, const char *text);
+/* The vmlinux of this kernel, or NULL. */
+const char *wring_kernel_vmlinux(const struct wring_kernel *k);
+
+/* ---- door.c ---- */
+#define WRING_DOOR_MONITOR "monitor"
+#define WRING_DOOR_QMP "qmp"
+#define WRING_DOOR_CONSOLE "console"
+#define WRING_DOOR_GDB "gdb"
+struct wring_door { char *dir; int leash; pid_t janitor; };
+/* A folder of mode 0700 that goes, with the sockets in it, when it is closed or this process ends, whatever ends it. */
+int wring_door_open(struct wring_door *d, struct wring_err *err);
+void wring_door_close(struct wring_door *d); /* a struct of zeros: nothing */
 
 /* Is there a QEMU, and which accelerator? reason explains a no in one line. The KVM answer of a host that can open
  * /dev/kvm is only a first guess: whoever starts a guest falls back when it never says hello. */

@@ -220,7 +220,7 @@ static void test_deaf_guest_gives_no_stacks(void **state)
 
 	(void)state;
 	usleep(500000); /* the firmware's own greeting is not an answer */
-	wring_vm_post_mortem(vm, 3000);
+	wring_vm_post_mortem(vm, 3000, true);
 	assert_true(wring_now_ns() - began < 5 * WRING_NSEC_PER_SEC);
 	wring_vm_free(vm);
 }
