@@ -124,6 +124,10 @@ void wring_sampling_mark(struct wring_session *s, const char *name);
 void wring_sampling_mute(struct wring_session *s);
 void wring_sampling_free(struct wring_session *s);
 
+/* ---- idle.c ---- how long the CPU is idle in between; false where that is not told: on hosts, and with several CPUs */
+bool wring_idle_begin(const struct wring_agent *a);
+int64_t wring_idle_end(void);
+
 /* ---- facts.c ---- the fingerprint of this boot, as INFO records */
 void wring_facts_send(struct wring_agent *a);
 /* A warning when latencies would mostly be the clock's: when it is not read through the vDSO. */

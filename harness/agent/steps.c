@@ -448,8 +448,9 @@ static int run(struct wring_session *s, const struct wring_step *st, struct wrin
 
 int wring_step_run(struct wring_session *s, const struct wring_step *st, struct wring_err *err)
 {
-	char args[256] = "";
-	int64_t t = wring_now_ns();
+	char args[256] = "", idle[40] = "";
+	bool watches = st->verb->id == WRING_STEP_RCU_BARRIER && wring_idle_begin(s->agent);
+	int64_t t = wring_now_ns(), took;
 	int r;
 
 	for (size_t i = 0; i < st->n_args; i++)
@@ -458,9 +459,10 @@ int wring_step_run(struct wring_session *s, const struct wring_step *st, struct 
 	s->step = st->verb->name;
 	s->step_since_ns = t;
 	r = run(s, st, err);
-	if (r)
-		wring_out_event(s->agent->out, "step", st->verb->name, "done ns=%lld error=%s", (long long)(wring_now_ns() - t), err->msg);
-	else
-		wring_out_event(s->agent->out, "step", st->verb->name, "done ns=%lld", (long long)(wring_now_ns() - t));
+	took = wring_now_ns() - t;
+	if (watches)
+		snprintf(idle, sizeof(idle), " idle_ns=%lld", (long long)wring_idle_end());
+	wring_out_event(s->agent->out, "step", st->verb->name, "done ns=%lld%s%s%s", (long long)took, idle, r ? " error=" : "",
+			r ? err->msg : "");
 	return r;
 }

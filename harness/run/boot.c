@@ -124,6 +124,19 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	return r ? r : wring_initramfs_add_data(i, "/modules/order", 0644, order, len, err);
 }
 
+/* Where Linux puts itself and its data (KASLR) goes by the size of the initramfs, and by nothing that a seed reaches. With the same
+ * place for all boots of an arm, and another for the other arm's, what the place does to the figures would look like the arm. */
+static int add_layout(struct wring_initramfs *i, uint64_t seed, struct wring_err *err)
+{
+	enum { MOST = 256 << 10 };
+	_cleanup_free_ char *zeros = calloc(1, MOST);
+
+	seed = (seed + 1) * 0x9e3779b97f4a7c15; /* seeds are neighbours: Knuth's multiplicative hashing */
+	if (!zeros)
+		return wring_err_set(err, -ENOMEM, "out of memory");
+	return wring_initramfs_add_data(i, "/layout", 0644, zeros, (seed >> 40) % MOST, err);
+}
+
 static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size_t first, const struct wring_disks *ram, const char *ram_disks,
 			   int *ret_fd, struct wring_err *err)
 {
@@ -150,6 +163,8 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 		x = add_carried(i, r->scenarios, err);
 	if (!x)
 		x = wring_programs_add(i, r->scenarios, err);
+	if (!x && r->options->deterministic)
+		x = add_layout(i, r->options->seed, err);
 	if (!x)
 		x = wring_initramfs_finish(i, ret_fd, err);
 	wring_initramfs_free(i);
