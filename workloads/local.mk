@@ -14,6 +14,6 @@ scenarios_built = workloads/gen/scenarios.c
 BUILT_SOURCES += $(scenarios_built)
 CLEANFILES += $(scenarios_built)
 EXTRA_DIST += $(scenario_files)
-workloads/gen/scenarios.c: $(scenario_files) results-schema/embed.sh
+workloads/gen/scenarios.c: $(srcdir)/sources.am $(scenario_files) results-schema/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) workloads/gen && \
 	(cd $(srcdir) && $(SHELL) results-schema/embed.sh wring_scenario_files $(scenario_files)) > $@-t && mv $@-t $@
