@@ -411,6 +411,48 @@ static void test_lag_is_kernel_memory(void **state)
 	}
 }
 
+/* ---- standstill ---- */
+
+static const char plan_still[] =
+	"[scenario]\nname = dirty-at-max\ndetectors = standstill\n[group work]\nmemory.max = 16M\n[load files]\nworkload = inode\n"
+	"group = work\n[phase p]\ndo = mark x\n";
+
+/* Given up after 20 s, `last_ms` after the start with its last step; `max` times at the limit in each of the last seconds. */
+static void run_still(int64_t last_ms, int64_t max, int64_t kills, bool is_away, const char *verdict)
+{
+	struct synth s;
+	size_t load, events, usage;
+
+	start(&s, "dirty-at-max", plan_still);
+	load = synth_source(&s, "load", "files", "", "+ops +errors +made_bytes +moved_bytes");
+	events = synth_source(&s, "memory.events", "work", "", "+max +oom_kill");
+	usage = synth_source(&s, "memory", "work", "", "current");
+	synth_event(&s, 100, "load", "files", "start procs=1");
+	for (int64_t t = 100; t <= 20000; t += 100) {
+		int64_t n = t < last_ms ? t : last_ms;
+
+		if (is_away && t > last_ms && t < 19000)
+			continue;
+		synth_sample(&s, load, t, n, I(0), 4096 * n, I(0));
+		synth_sample(&s, events, t, t / 1000 * max, t > 18000 ? kills : I(0));
+		synth_sample(&s, usage, t, 16 * MIB);
+	}
+	synth_event(&s, 20000, "load", "files", "unfinished after ns=19900000000");
+	synth_judge(&s, "standstill");
+	EXPECT(&s, "stuck", verdict);
+	synth_done(&s);
+}
+
+static void test_standstill(void **state)
+{
+	(void)state;
+	run_still(2000, 16, 0, false, "fail");
+	run_still(2000, 0, 0, false, "inconclusive");  /* what it waited for is not known */
+	run_still(2000, 16, 1, false, "inconclusive"); /* somebody was killed */
+	run_still(12000, 16, 0, false, "pass");        /* slow, for all we know */
+	run_still(2000, 16, 0, true, "pass");          /* nobody ran */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_numa),	   cmocka_unit_test(test_thp),		   cmocka_unit_test(test_errno),
 		cmocka_unit_test(test_above_max),  cmocka_unit_test(test_asleep),	   cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_lag_is_kernel_memory),
+		cmocka_unit_test(test_standstill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

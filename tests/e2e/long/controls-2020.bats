@@ -84,6 +84,7 @@ teardown() { wring_teardown; }
 	with_fault oom-in-time late-oom never=1
 	run -1 wring_run "$T/oom-in-time.ini" --set=oom-in-time.rounds=1 --set=oom-in-time.patience=15s
 	finding oom-in-time late-oom never fail
+	finding oom-in-time standstill stuck fail
 	nothing_left
 }
 
