@@ -15,7 +15,7 @@
 #define MB(x) ((double)(x) / (1 << 20))
 
 /* Which classes could be judged at all. */
-struct judged { bool parts, hierarchy, monotonic, leftover; };
+struct judged { bool parts, kinds, hierarchy, monotonic, leftover; };
 
 /* ---- parts against the whole ---- */
 
@@ -135,6 +135,49 @@ static void judge_parts(struct wring_view *v, struct judged *j)
 		      where, MB(worst.current), MB(worst.anon), MB(worst.file), MB(worst.kernel),
 		      MB(worst.sock), MB(worst.swapcached), (long long)worst.diff,
 		      (long long)v->ncpu);
+}
+
+/* ---- kinds of kernel memory against all of it ---- */
+
+/* What some kinds have more than all of them together, at that sample. */
+static bool kernel_excess_at(struct wring_view *v, const char *subject, int64_t t, int64_t *ret)
+{
+	static const char *const kinds[] = { "slab_reclaimable", "slab_unreclaimable", "kernel_stack", "pagetables", "percpu" };
+	int64_t n;
+
+	if (!stat_at(v, subject, "slab_reclaimable", t, &n) || !stat_at(v, subject, "kernel", t, &n))
+		return false;
+	*ret = -n;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(kinds); i++)
+		*ret += stat_at(v, subject, kinds[i], t, &n) ? n : 0;
+	return true;
+}
+
+/* In the last two seconds of each group: the statistics may come late. */
+static void judge_kinds(struct wring_view *v, struct judged *j)
+{
+	const struct wring_sources *src = wring_view_sources(v);
+	int64_t worst = INT64_MIN, tolerance = 2 * wring_view_tolerance(v), n;
+	const char *where = NULL;
+
+	for (size_t i = 0; i < src->n; i++) {
+		const struct wring_series *s = wring_view_series(v, "memory.stat", src->rows[i].subject, "kernel");
+		int64_t least = INT64_MAX;
+
+		for (size_t k = s ? s->n : 0; k-- && s->t_ns[s->n - 1] - s->t_ns[k] <= SETTLE_NS;)
+			if (kernel_excess_at(v, src->rows[i].subject, s->t_ns[k], &n) && n < least)
+				least = n;
+		if (least == INT64_MAX || least <= worst)
+			continue;
+		worst = least;
+		where = src->rows[i].subject;
+	}
+	if (!where)
+		return;
+	j->kinds = true;
+	wring_finding(v, NAME, "kinds", worst > tolerance ? WRING_V_FAIL : WRING_PASS, worst > 0 ? (double)worst : 0, (double)tolerance, "bytes",
+		      "over the last two seconds of %s, slab, stacks, page tables and per-CPU memory were at least %lld bytes %s than `kernel`, "
+		      "which counts them all (memory.stat)", where, llabs(worst), worst > 0 ? "more" : "less");
 }
 
 /* ---- a parent holds at least what its children hold ---- */
@@ -406,6 +449,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 
 	(void)err;
 	judge_parts(v, &j);
+	judge_kinds(v, &j);
 	judge_hierarchy(v, &j);
 	judge_monotonic(v, &j);
 	judge_leftover(v, &j);
@@ -413,7 +457,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	if (!wring_judge_escape(v, NAME, &why))
 		/* a scenario that is not about kernel memory is not left open by this alone */
 		wring_finding(v, NAME, "escape",
-			      j.parts || j.hierarchy || j.monotonic || j.leftover ? WRING_V_SKIP : WRING_INCONCLUSIVE,
+			      j.parts || j.kinds || j.hierarchy || j.monotonic || j.leftover ? WRING_V_SKIP : WRING_INCONCLUSIVE,
 			      0, 0, "bytes",
 			      "whether kernel memory is charged cannot be judged: %s", why);
 	return 0;
@@ -431,6 +475,8 @@ static const struct wring_detector accounting = {
 	"Class parts: at the mark `frozen`, memory.current against anon + file + kernel + sock\n"
 	"of memory.stat, where up to all of swapcached may be in neither; allowed are 64 pages\n"
 	"a CPU for the charge stocks and as much for the statistics, and two seconds. Class\n"
+	"kinds: slab, stacks, page tables and per-CPU memory together are no more than kernel, which\n"
+	"they are part of, in the last two seconds of each group, with the same allowance. Class\n"
 	"hierarchy: at quiet marks, children never hold more than their parent. Class\n"
 	"monotonic: no counter of any source goes down, no line of memory.stat below zero, but\n"
 	"for groups made anew. Class leftover: once all groups are removed after a drain,\n"

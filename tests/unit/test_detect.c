@@ -902,6 +902,38 @@ static void test_parts(void **state)
 	synth_done(&s);
 }
 
+/* 5M of slab at the end, and now and then as much less than that as is late. */
+static void kinds_run(struct synth *s, int64_t kernel, int64_t early_ms, int64_t early)
+{
+	size_t stat;
+
+	synth_open(s, "vm");
+	synth_run(s, "high-kmem", plan_work);
+	stat = synth_source(s, "memory.stat", "work", "", "kernel slab_reclaimable slab_unreclaimable pagetables percpu");
+	for (int64_t t = 0; t <= 5000; t += 500)
+		synth_sample(s, stat, t, t == early_ms ? early : kernel, 4 * MIB, 1 * MIB, I(8192), I(16384));
+	synth_judge(s, "accounting");
+}
+
+static void test_kinds(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	kinds_run(&s, 5 * MIB + 24576, 0, 0);
+	EXPECT(&s, "kinds", "pass");
+	synth_done(&s);
+	kinds_run(&s, 4 * MIB, 0, 0); /* 1M: 2M are allowed on 4 CPUs */
+	EXPECT(&s, "kinds", "pass");
+	synth_done(&s);
+	kinds_run(&s, 2 * MIB, 1000, 6 * MIB); /* what agreed long ago does not count */
+	EXPECT(&s, "kinds", "fail");
+	synth_done(&s);
+	kinds_run(&s, 2 * MIB, 4000, 6 * MIB); /* late by a second */
+	EXPECT(&s, "kinds", "pass");
+	synth_done(&s);
+}
+
 static void tree_run(struct synth *s, int64_t parent, int64_t child_before, int64_t child_after)
 {
 	static const char plan[] = "[scenario]\nname = x\n[group a]\n[group a/b]\n[group "
@@ -1311,6 +1343,7 @@ int main(void)
 		cmocka_unit_test(test_high),
 		cmocka_unit_test(test_high_reclaim_lag),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_hierarchy),
 		cmocka_unit_test(test_monotonic),
 		cmocka_unit_test(test_negative_stat),
