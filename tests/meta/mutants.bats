@@ -16,7 +16,7 @@ survives() {
 	for f in analyzers/stats/*.c; do [ "${f##*/}" = "$file" ] || sources+=("$f"); done
 	# shellcheck disable=SC2046
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -w -I. -o "$dir/mutant" "tests/unit/$test.c" "$dir/$file" "${sources[@]}" \
-		harness/base/err.c $(pkg-config --cflags --libs gsl cmocka) -lm || { echo "does not compile: $edit"; exit 1; }
+		harness/base/{err,util}.c $(pkg-config --cflags --libs gsl cmocka) -lm || { echo "does not compile: $edit"; exit 1; }
 	WRING_QUICK=yes timeout 60 "$dir/mutant" >/dev/null 2>&1
 }
 mutant() { if survives "$@"; then echo "not seen: $*"; return 1; fi; }
