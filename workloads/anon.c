@@ -2,6 +2,7 @@
 /* anon: anonymous memory in chunks, all of it written. The trap: pages of zeros cost nothing in swap (they are
  * told apart there), so the content decides what swapping them is like. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,8 +15,10 @@ enum content { CONTENT_ZERO, CONTENT_RANDOM, CONTENT_COMPRESSIBLE };
 enum churn { CHURN_REPLACE, CHURN_WALK, CHURN_RANDOM, CHURN_ZIPF };
 
 struct anon {
-	uint64_t chunk; /* parameters */
+	uint64_t chunk, reserve; /* parameters */
 	unsigned content, churn;
+	char *reserved;           /* where `reserve` is mapped */
+	uint64_t first;           /* object that has not been dropped from there */
 	struct wring_slots slots; /* addresses */
 	uint64_t kept;            /* unless churn=replace: dropped, for make() to take up again */
 	uint64_t random;          /* state */
@@ -25,6 +28,9 @@ struct anon {
 
 static const struct wring_param params[] = {
 	{ "chunk", WRING_SIZE, offsetof(struct anon, chunk), .def = "1M", .min = "4K", .max = "1G", .help = "bytes in one mapping" },
+	{ "reserve", WRING_SIZE, offsetof(struct anon, reserve), .def = "0", .max = "64G",
+	  .help = "map so much once, before the start, and take chunks from there in turn: then a page is one fault, and no other system "
+		  "call is made; 0: each chunk is a mapping of its own" },
 	{ "content", WRING_ENUM, offsetof(struct anon, content), .def = "random", .choices = "zero|random|compressible",
 	  .help = "what is written; compressible: one random word in eight, the rest zeros" },
 	{ "churn", WRING_ENUM, offsetof(struct anon, churn), .def = "replace", .choices = "replace|walk|random|zipf",
@@ -32,9 +38,38 @@ static const struct wring_param params[] = {
 		  "random, or the one of rank k with a probability of 1/k" },
 	{ 0 } };
 
+static int check(const void *data, struct wring_err *err)
+{
+	const struct anon *a = data;
+
+	if (a->reserve && a->reserve < a->chunk)
+		return wring_err_set(err, -EINVAL, "anon: reserve: %" PRIu64 " is less than a chunk: accepted: 0, or at least chunk", a->reserve);
+	if (a->reserve && a->churn != CHURN_REPLACE)
+		return wring_err_set(err, -EINVAL, "anon: reserve: goes with churn=replace alone");
+	return 0;
+}
+
+static int map_pages(struct wring_wctx *c, uint64_t bytes, char **ret)
+{
+	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	if (map == MAP_FAILED)
+		return wring_failed(c, "mmap", errno);
+	/* huge pages are another workload, thp; without them in the kernel it is EINVAL */
+	if (madvise(map, bytes, MADV_NOHUGEPAGE) && errno != EINVAL) {
+		r = wring_failed(c, "madvise", errno);
+		munmap(map, bytes);
+		return r;
+	}
+	*ret = map;
+	return 0;
+}
+
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
 	struct anon *a = wring_wdata(c);
+	int r;
 
 	a->random = wring_seed(c) | 1;
 	a->page = malloc(wring_page_size());
@@ -44,7 +79,8 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	a->chunk = (a->chunk + wring_page_size() - 1) / wring_page_size() * wring_page_size();
 	/* and an entry in a page table for each page */
 	wring_object(c, a->chunk + a->chunk / wring_page_size() * sizeof(void *), false);
-	return 0;
+	r = a->reserve ? map_pages(c, a->reserve, &a->reserved) : 0;
+	return r ? wring_err_set(err, r, "anon: mapping reserve: %s", strerror(-r)) : 0;
 }
 
 /* The pages are fresh: zeros need no more than a touch. Random ones are random within a page, which is all that compression
@@ -69,22 +105,7 @@ static void write_content(const struct anon *a, char *map, uint64_t seed)
 	}
 }
 
-static int map_chunk(struct wring_wctx *c, const struct anon *a, uint64_t *ret)
-{
-	char *map = mmap(NULL, a->chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int r;
-
-	if (map == MAP_FAILED)
-		return wring_failed(c, "mmap", errno);
-	/* huge pages are another workload, thp; without them in the kernel it is EINVAL */
-	if (madvise(map, a->chunk, MADV_NOHUGEPAGE) && errno != EINVAL) {
-		r = wring_failed(c, "madvise", errno);
-		munmap(map, a->chunk);
-		return r;
-	}
-	*ret = (uintptr_t)map;
-	return 0;
-}
+static char *reserved(const struct anon *a, uint64_t object) { return a->reserved + object % (a->reserve / a->chunk) * a->chunk; }
 
 /* Chunks move up in the ring by taking turns, but object modulo their number stays the same: a chunk keeps its rank. */
 static uint64_t pick(struct anon *a, uint64_t newest)
@@ -112,12 +133,24 @@ static void touch(const struct anon *a, uint64_t address)
 	}
 }
 
+static int make_reserved(struct wring_wctx *c, const struct anon *a, uint64_t object)
+{
+	if (object - a->first >= a->reserve / a->chunk)
+		return wring_limit(c, ENOMEM, "raise reserve, or lower the footprint");
+	write_content(a, reserved(a, object), wring_seed(c) + object);
+	return 0;
+}
+
 static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct anon *a = wring_wdata(c);
-	uint64_t *slot = wring_slot(&a->slots, object);
+	uint64_t *slot;
+	char *map = NULL;
 	int r;
 
+	if (a->reserve)
+		return make_reserved(c, a, object);
+	slot = wring_slot(&a->slots, object);
 	if (!slot)
 		return -ENOMEM;
 	a->releasing = false;
@@ -127,9 +160,10 @@ static int make(struct wring_wctx *c, uint64_t object)
 		touch(a, *wring_slot(&a->slots, pick(a, object)));
 		return 0;
 	}
-	r = map_chunk(c, a, slot);
+	r = map_pages(c, a->chunk, &map);
+	*slot = (uintptr_t)map;
 	if (!r)
-		write_content(a, (char *)(uintptr_t)*slot, wring_seed(c) + object);
+		write_content(a, map, wring_seed(c) + object);
 	return r;
 }
 
@@ -141,8 +175,13 @@ static int unmap(struct wring_wctx *c, const struct anon *a, uint64_t address)
 static int drop(struct wring_wctx *c, uint64_t object)
 {
 	struct anon *a = wring_wdata(c);
-	uint64_t address = wring_slot_take(&a->slots, object);
+	uint64_t address;
 
+	if (a->reserve) {
+		a->first = object + 1;
+		return madvise(reserved(a, object), a->chunk, MADV_DONTNEED) ? wring_failed(c, "madvise", errno) : 0;
+	}
+	address = wring_slot_take(&a->slots, object);
 	if (a->churn != CHURN_REPLACE && !a->releasing && !a->kept) {
 		a->kept = address;
 		return 0;
@@ -161,6 +200,8 @@ static void teardown(struct wring_wctx *c)
 
 	if (a->kept)
 		unmap(c, a, a->kept);
+	if (a->reserved)
+		munmap(a->reserved, a->reserve);
 	wring_slots_done(&a->slots);
 	free(a->page);
 }
@@ -173,9 +214,10 @@ static const struct wring_workload anon = {
 	       "compress. An object is a chunk. While churning, chunks may be touched where they are instead, so that reclaim "
 	       "has a working set to find: walk is the worst for an LRU, zipf (exponent 1) has hot chunks; chunk=4K makes it "
 	       "pages. Then, with a single object, its release waits for the end of the process. At memory.max the process is "
-	       "killed; the event of its end says how much it had made.",
+	       "killed; the event of its end says how much it had made. With a reserve a chunk of one page enters the kernel once.",
 	.params = params,
 	.size = sizeof(struct anon),
+	.check = check,
 	.setup = setup,
 	.make = make,
 	.drop = drop,

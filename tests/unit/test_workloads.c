@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -179,12 +180,43 @@ static void a_limit_is_no_failure(void **state)
 	end(t, false);
 }
 
+static long faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_minflt;
+}
+
+/* A page of a reserve costs one fault and nothing else; what was dropped is there again. */
+static void a_reserve_is_taken_in_turn(void **state)
+{
+	struct thread *t = start("anon", 0, "reserve", "2M");
+	long pages = (1 << 20) / sysconf(_SC_PAGESIZE), before;
+
+	(void)state;
+	assert_int_equal(t->setup, 0);
+	for (uint64_t i = 0; i < 2; i++) {
+		before = faults();
+		assert_int_equal(t->c.workload->make(&t->c, i), 0);
+		assert_int_equal(faults() - before, pages);
+	}
+	assert_int_equal(t->c.workload->make(&t->c, 2), -ENOMEM);
+	assert_string_equal(t->c.remedy, "raise reserve, or lower the footprint");
+	assert_int_equal(t->c.workload->drop(&t->c, 0), 0);
+	before = faults();
+	assert_int_equal(t->c.workload->make(&t->c, 2), 0);
+	assert_int_equal(faults() - before, pages);
+	end(t, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_threads_share_a_directory), cmocka_unit_test(names_are_cached_until_they_are_dropped),
 		cmocka_unit_test(pages_are_cached_until_they_are_not), cmocka_unit_test(dirty_is_what_was_written_and_not_synced),
 		cmocka_unit_test(no_negative_dentries_on_proc), cmocka_unit_test(a_limit_is_no_failure),
+		cmocka_unit_test(a_reserve_is_taken_in_turn),
 	};
 	char template[] = "/tmp/wring-test-XXXXXX";
 	int r;
