@@ -318,8 +318,8 @@ static const struct wring_detector slab_balance = {
 	"on a slow disk is a metric, slow_media_stall_ms: shrinkers are called in turn.",
 	.limits = "left-pct small-points ratio-pct swept-pct windup-pct",
 	.controls =
-	"fires: long/controls-2014.bats with the faults small-first, slab-withheld, sb-skipped, over-reclaim,\n"
-	"and vm.vfs_cache_pressure at 0 and 100000; silent: the same scenarios on a stock kernel",
+	"fires: long/controls-2014.bats with the faults small-first, nofs-windup, slab-withheld, sb-skipped,\n"
+	"over-reclaim, and vm.vfs_cache_pressure at 0 and 100000; silent: the same scenarios on a stock kernel",
 	.metrics = metric_infos,
 	.judge = judge,
 };

@@ -38,15 +38,18 @@ scenarios=(small-slab-light deferred-nofs small-slab-heavy cache-balance shrinke
 }
 
 # Two faults that replace the same function of the kernel cannot be planted in one boot.
-@test "faults: small slabs first, one child passed over, reclaim of far too much, lost lists, references never dropped: exit 1" {
+@test "faults: small slabs first, scans that wind up, one child passed over, reclaim of far too much, lost lists, references never dropped: exit 1" {
 	needs_fault_modules
 	with_fault small-slab-light small-first group=small-slab-light
 	with_fault cache-balance over-reclaim group=cache-balance
+	with_fault deferred-nofs nofs-windup group=deferred-nofs
+	own_boot deferred-nofs
 	with_fault shrink-children slab-withheld group=c5
 	with_fault offline-reparent reparent-lost group=offline-reparent
 	with_fault memcg-churn css-leak group=memcg-churn
-	run -1 wring_run "$T"/{small-slab-light,cache-balance,shrink-children,offline-reparent,memcg-churn}.ini
+	run -1 wring_run "$T"/{small-slab-light,deferred-nofs,cache-balance,shrink-children,offline-reparent,memcg-churn}.ini
 	finding small-slab-light slab-balance small-first fail
+	finding deferred-nofs slab-balance windup fail
 	finding cache-balance slab-balance sawtooth fail
 	finding shrink-children slab-balance unfair fail
 	finding shrink-children slab-balance left fail
