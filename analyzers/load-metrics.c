@@ -31,6 +31,7 @@ static double busy_s(struct wring_view *v, const char *load)
 
 struct bucket { uint64_t floor; int64_t n; };
 struct histogram {
+	const char *prefix;
 	struct bucket *rows;
 	size_t n;
 	int64_t total, max_ns;
@@ -65,9 +66,13 @@ void wring_load_each(struct wring_view *v, const char *sampler, const char *load
 static void add_bucket(struct wring_view *v, void *arg, const char *load, const char *key, int64_t n)
 {
 	struct histogram *h = arg;
+	size_t skip = strlen(h->prefix);
 
 	(void)v;
 	(void)load;
+	if (strncmp(key, h->prefix, skip))
+		return;
+	key += skip;
 	if (!strcmp(key, "max_ns"))
 		h->max_ns = n;
 	if (strncmp(key, "ge.", 3) || h->n == WRING_LATENCY_BUCKETS)
@@ -92,9 +97,9 @@ static double quantile(const struct histogram *h, double q)
 }
 
 /* False: no operation was sampled. Free the rows. */
-static bool read_histogram(struct wring_view *v, const char *load, struct histogram *h)
+static bool read_histogram(struct wring_view *v, const char *load, const char *prefix, struct histogram *h)
 {
-	*h = (struct histogram){ .rows = calloc(WRING_LATENCY_BUCKETS, sizeof(*h->rows)) };
+	*h = (struct histogram){ .prefix = prefix, .rows = calloc(WRING_LATENCY_BUCKETS, sizeof(*h->rows)) };
 	if (h->rows)
 		wring_load_each(v, "load-latency", load, add_bucket, h);
 	if (h->n)
@@ -104,10 +109,10 @@ static bool read_histogram(struct wring_view *v, const char *load, struct histog
 
 static double quantile_or_max(const struct histogram *h, double q) { return q < 1 ? quantile(h, q) : (double)h->max_ns; }
 
-bool wring_load_latency_ns(struct wring_view *v, const char *load, double q, double *ret)
+bool wring_load_latency_ns(struct wring_view *v, const char *load, const char *what, double q, double *ret)
 {
 	struct histogram h;
-	bool any = read_histogram(v, load, &h);
+	bool any = read_histogram(v, load, what, &h);
 
 	if (any)
 		*ret = quantile_or_max(&h, q);
@@ -121,7 +126,7 @@ static void latencies_of(struct wring_view *v, const char *load)
 		{ "p50", "info", 0.5 }, { "p99", "secondary", 0.99 }, { "p999", "info", 0.999 }, { "max", "info", 1 },
 	};
 	struct histogram h;
-	bool any = read_histogram(v, load, &h);
+	bool any = read_histogram(v, load, "", &h);
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(quantiles) && any; i++) {
 		bool is_only = v->scenario->n_loads == 1;

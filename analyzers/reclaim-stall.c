@@ -11,6 +11,7 @@
 #define P99_MS 200
 #define MAX_MS 2000
 #define BLOCKED_MS 1000
+#define WORK_PERCENT 500
 #define ENOUGH_CLEAN (64LL << 20)
 #define GAP_NS (200 * 1000000LL)
 
@@ -22,9 +23,9 @@ static void judge_quantile(struct wring_view *v, const char *cls, const char *lo
 	_cleanup_free_ char *name = wring_strf("stall_%s_ms.%s", q < 1 ? "p99" : "max", load);
 	double ns, beside, ms, limit = (double)base;
 
-	if (!wring_load_latency_ns(v, load, q, &ns) || !wring_load_latency_ns(v, twin, q, &beside)) {
-		wring_finding(v, NAME, cls, WRING_INCONCLUSIVE, 0, limit, "ms", "no latencies of %s or of %s (sampler load-latency)",
-			      load, twin);
+	if (!wring_load_latency_ns(v, load, "slept.", q, &ns) || !wring_load_latency_ns(v, twin, "slept.", q, &beside)) {
+		wring_finding(v, NAME, cls, WRING_INCONCLUSIVE, 0, limit, "ms",
+			      "not known what %s and %s slept (sampler load-latency, slept = yes)", load, twin);
 		return;
 	}
 	ms = ns > beside ? (ns - beside) / 1e6 : 0;
@@ -32,8 +33,60 @@ static void judge_quantile(struct wring_view *v, const char *cls, const char *lo
 	if (name)
 		wring_metric(v, name, "ms", ms, "lower", q < 1 ? "primary" : "secondary");
 	wring_finding(v, NAME, cls, ms > limit ? WRING_V_FAIL : WRING_PASS, ms, limit, "ms",
-		      "%s waited %.4g ms (%s), %.4g ms more than %s, the same probe outside the cgroup", load, ns / 1e6,
+		      "%s slept for %.4g ms (%s), %.4g ms more than %s, the same probe outside the cgroup", load, ns / 1e6,
 		      q < 1 ? "99th percentile" : "longest", ms, twin);
+}
+
+/* ---- the work ---- */
+
+/* Growth of a counter; 0 where it was not sampled. */
+static int64_t counted(struct wring_view *v, const char *sampler, const char *subject, const char *key, int64_t from, int64_t to)
+{
+	int64_t a, b;
+
+	return wring_view_at(v, sampler, subject, key, from, &a) || wring_view_at(v, sampler, subject, key, to, &b) ? 0 : b - a;
+}
+
+/* What an object of the load cost its group in CPU time, whoever there spent it. */
+static double us_each(struct wring_view *v, const struct wring_load *l, int64_t from, int64_t to)
+{
+	int64_t us = counted(v, "cpu.stat", l->group, "usage_usec", from, to), made = counted(v, "load", l->name, "made_objects", from, to);
+
+	return (double)us / (double)(made > 0 ? made : 1);
+}
+
+/* Reclaim that works does not sleep. It is paid by those who make objects in the group, and may take a multiple of what the same
+ * loads cost beside it, at the same time on the same machine. */
+static void judge_work(struct wring_view *v, const struct wring_load *probe, const struct wring_load *twin)
+{
+	int64_t limit = wring_view_limit(v, NAME ".work-percent", WORK_PERCENT), signal;
+
+	for (size_t i = 0; i < v->scenario->n_loads; i++) {
+		const struct wring_load *l = &v->scenario->loads[i], *other = l == probe ? NULL : wring_twin(v, l, "");
+		_cleanup_free_ char *name = wring_strf("reclaim_work_pct.%s", l->name);
+		int64_t from, to, a, b;
+		double us, beside;
+
+		if (!name || !other || strcmp(l->group, probe->group) || strcmp(other->group, twin->group))
+			continue;
+		a = wring_load_started(v, l->name);
+		b = wring_load_started(v, other->name);
+		from = a > b ? a : b;
+		a = wring_load_ended(v, l->name, &signal);
+		b = wring_load_ended(v, other->name, &signal);
+		to = a < b ? a : b;
+		us = us_each(v, l, from, to);
+		beside = us_each(v, other, from, to);
+		if (us <= 0 || beside <= 0) {
+			wring_finding(v, NAME, "work", WRING_INCONCLUSIVE, 0, (double)limit, "percent",
+				      "no CPU time of %s and %s (sampler cpu.stat)", l->group, other->group);
+			continue;
+		}
+		wring_metric(v, name, "percent", 100 * us / beside, "lower", "secondary");
+		wring_finding(v, NAME, "work", 100 * us / beside > (double)limit ? WRING_V_FAIL : WRING_PASS, 100 * us / beside, (double)limit,
+			      "percent", "an object of %s cost %s %.4g us of CPU time, one of %s, outside the limit, %.4g us", l->name, l->group, us,
+			      other->name, beside);
+	}
 }
 
 static size_t judge_probes(struct wring_view *v)
@@ -54,6 +107,7 @@ static size_t judge_probes(struct wring_view *v)
 		}
 		judge_quantile(v, "latency", l->name, twin->name, 0.99, wring_view_limit(v, NAME ".p99-ms", P99_MS));
 		judge_quantile(v, "latency-max", l->name, twin->name, 1, wring_view_limit(v, NAME ".max-ms", MAX_MS));
+		judge_work(v, l, twin);
 	}
 	return n;
 }
@@ -188,8 +242,9 @@ static int judge(struct wring_view *v, struct wring_err *err)
 }
 
 static const struct wring_metric_info metric_infos[] = {
-	{ "stall_p99_ms", "ms", "lower", "99 % of the probe's operations took at most this much longer than its twin's outside the group" },
+	{ "stall_p99_ms", "ms", "lower", "99 % of the probe's operations slept at most this much longer than its twin's outside the group" },
 	{ "stall_max_ms", "ms", "lower", "the same of the longest" },
+	{ "reclaim_work_pct", "percent", "lower", "CPU time an object costs in the limited group, of what it costs beside it" },
 	{ "kswapd_blocked_pct", "%", "lower", "share of the time that kswapd was blocked" },
 	{ "kswapd_blocked_max_ms", "ms", "lower", "longest time that it was blocked" },
 	{ "kswapd_steal_bytes", "bytes", "", "what kswapd freed meanwhile" },
@@ -201,18 +256,22 @@ static const struct wring_detector reclaim_stall = {
 	.name = NAME,
 	.summary = "tasks, or kswapd, that wait far too long for reclaim",
 	.doc =
-	"Class latency and latency-max: the 99th percentile and the longest latency of each load\n"
-	"latency-probe in a group with a limit, minus those of the same probe in a group without one in\n"
-	"the same run, against p99-ms (200) and max-ms (2000) plus what the twin itself waited. Both\n"
-	"run on the same machine at the same time, so a slow or busy host moves both. Class kswapd: the longest time a node's kswapd\n"
+	"Class latency and latency-max: what the operations of each load latency-probe in a group with a\n"
+	"limit slept (slept = yes: they waited neither for a CPU nor did they run), the 99th percentile and\n"
+	"the longest, minus those of the same probe in a group without a limit in the same run, against\n"
+	"p99-ms (200) and max-ms (2000) plus what the twin itself slept. Work is not sleep, and takes as\n"
+	"long as the machine is slow or busy: class work compares, over the same time, the CPU time that\n"
+	"each object of a load in the probe's group costs it with that of a load with the same options\n"
+	"beside, against work-percent (500: it is made\n"
+	"by a system call, and reclaim may look at it several times before it is freed). Class kswapd: the longest time a node's kswapd\n"
 	"was seen in uninterruptible sleep (sampler kswapd; a gap of 200 ms between samples ends\n"
 	"it), against blocked-ms (1000); it fails only where after a second the node still had 64M\n"
 	"of clean page cache (node-vmstat) and no kswapd stole anything meanwhile; suspect where\n"
 	"another node's may have. kswapd is there so that others need not reclaim: a shrinker or a\n"
 	"disk that it waits for makes all of them wait (thread 2019, 0g 0h 0j; R02 R05 R26 R42).",
-	.limits = "p99-ms max-ms blocked-ms",
+	.limits = "p99-ms max-ms work-percent blocked-ms",
 	.controls =
-	"fires: shrinker-latency with the fault module slow-dcache, kswapd-blocked with\n"
+	"fires: shrinker-latency with the fault module slow-dcache (spin=1: work), kswapd-blocked with\n"
 	"kswapd-stuck; silent: both on a stock kernel",
 	.metrics = metric_infos,
 	.judge = judge,

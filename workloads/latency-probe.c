@@ -3,10 +3,13 @@
  * due, so one that hangs for a second shows as a second for all that had to wait behind it, and not as one bad sample. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
@@ -20,8 +23,12 @@ struct probe {
 	unsigned kind; /* parameters; KINDS: all */
 	uint64_t rate, pages;
 	int64_t duration_ns;
+	bool slept;
 	size_t page;
 	int pair[2];
+	int schedstat_fd; /* slept: of this thread */
+	struct clocks { int64_t now_ns, cpu_ns, queued_ns; } begin;
+	int64_t owed_ns, owed_due_ns; /* what the last operation waited asleep, and when that was due */
 };
 
 static const struct wring_param params[] = {
@@ -31,6 +38,9 @@ static const struct wring_param params[] = {
 	{ "rate", WRING_U64, offsetof(struct probe, rate), .def = "1000", .min = "1", .max = "1000000", .help = "operations a second" },
 	{ "duration", WRING_DURATION, offsetof(struct probe, duration_ns), .def = "10s", .max = "24h",
 	  .help = "how long; 0s: until it is stopped" },
+	{ "slept", WRING_BOOL, offsetof(struct probe, slept), .def = "no",
+	  .help = "tell as well how long each would have waited if only sleep took time: without its own CPU time, and that in which it "
+		  "waited for a CPU" },
 	{ "pages", WRING_U64, offsetof(struct probe, pages), .def = "1", .min = "1", .max = "4096", .help = "pages that a fault touches" },
 	{ 0 } };
 
@@ -91,12 +101,77 @@ static int operate(struct wring_wctx *c, const struct probe *p, uint64_t n)
 	return operations[p->kind == KINDS ? n % KINDS : p->kind](c, p);
 }
 
+/* ---- what of it was sleep ---- */
+
+/* The second number: ns in which the thread could have run and had no CPU. The file is read in place; false: it cannot be. */
+static bool read_queued(int fd, int64_t *ret)
+{
+	char text[96];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return sscanf(text, "%*u %" SCNd64, ret) == 1;
+}
+
+static void read_clocks(const struct probe *p, struct clocks *ret)
+{
+	struct timespec cpu = { 0 };
+
+	read_queued(p->schedstat_fd, &ret->queued_ns);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	ret->cpu_ns = cpu.tv_sec * WRING_NSEC_PER_SEC + cpu.tv_nsec;
+}
+
+/* Sleep passes on to those that were due meanwhile, as in a queue in which nothing else takes time. */
+static int64_t still_owed(const struct probe *p, int64_t due)
+{
+	int64_t left = p->owed_ns - (due - p->owed_due_ns);
+
+	return left > 0 ? left : 0;
+}
+
+static void tell_slept(struct wring_wctx *c, struct probe *p, int64_t due, int64_t now)
+{
+	struct clocks end = { 0 };
+	int64_t slept;
+
+	read_clocks(p, &end); /* behind `now`: what is ours in between is taken for work */
+	slept = now - p->begin.now_ns - (end.cpu_ns - p->begin.cpu_ns) - (end.queued_ns - p->begin.queued_ns);
+	p->owed_ns = still_owed(p, due) + (slept > 0 ? slept : 0);
+	p->owed_due_ns = due;
+	wring_slept(c, p->owed_ns);
+}
+
+/* Those that were due before the end, never done, and behind a sleep. */
+static void tell_undone(struct wring_wctx *c, const struct probe *p, int64_t start, uint64_t n, int64_t end)
+{
+	int64_t now = wring_now_ns(), until = now < end ? now : end, due, owed;
+
+	while ((due = start + wring_due(n++, p->rate)) < until && (owed = still_owed(p, due)))
+		wring_slept(c, owed);
+}
+
+/* Read once before the start: its buffer stays with the open file. */
+static int open_schedstat(struct probe *p, struct wring_err *err)
+{
+	int64_t ns;
+
+	p->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	if (p->schedstat_fd < 0 || !read_queued(p->schedstat_fd, &ns))
+		return wring_err_set(err, -EOPNOTSUPP, "latency-probe: slept=yes needs /proc/thread-self/schedstat (CONFIG_SCHED_INFO)");
+	return 0;
+}
+
+/* ---- */
+
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
 	struct probe *p = wring_wdata(c);
 	int fd, r = 0;
 
-	p->pair[0] = p->pair[1] = -1;
+	p->pair[0] = p->pair[1] = p->schedstat_fd = -1;
 	p->page = wring_page_size();
 	fd = openat(wring_dirfd(c), FILE_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -104,6 +179,8 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 	close(fd);
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, p->pair))
 		return wring_err_set(err, -errno, "latency-probe: a pair of sockets: %s", strerror(errno));
+	if (p->slept && (r = open_schedstat(p, err)))
+		return r;
 	/* Once each before the start: what is needed but once is there, and what cannot work here says so. */
 	for (uint64_t n = 0; n < KINDS && !r; n++)
 		r = operate(c, p, n);
@@ -112,21 +189,30 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 
 static int run(struct wring_wctx *c, struct wring_err *err)
 {
-	const struct probe *p = wring_wdata(c);
+	struct probe *p = wring_wdata(c);
 	int64_t start = wring_now_ns(), end = p->duration_ns ? start + p->duration_ns : INT64_MAX, now = start, due;
 	uint64_t n = 0;
 
 	if (prctl(PR_SET_TIMERSLACK, 1)) /* else timers are rounded to 50 us, which would be in every sample */
 		return wring_err_set(err, -errno, "latency-probe: exact timers: %s", strerror(errno));
 	while (now < end && (due = start + wring_due(n, p->rate)) < end && wring_sleep_until(c, due)) {
-		int r = operate(c, p, n++);
+		int r;
 
+		if (p->slept) {
+			read_clocks(p, &p->begin);
+			p->begin.now_ns = wring_now_ns();
+		}
+		r = operate(c, p, n++);
 		now = wring_now_ns();
 		wring_latency(c, now - due);
+		if (p->slept)
+			tell_slept(c, p, due, now);
 		if (!r)
 			wring_ops(c, 1);
 	}
 	wring_undone(c, start, p->rate, n, 1, end);
+	if (p->slept)
+		tell_undone(c, p, start, n, end);
 	return 0;
 }
 
@@ -137,6 +223,8 @@ static void teardown(struct wring_wctx *c)
 	for (int i = 0; i < 2; i++)
 		if (p->pair[i] >= 0)
 			close(p->pair[i]);
+	if (p->schedstat_fd >= 0)
+		close(p->schedstat_fd);
 	unlinkat(wring_dirfd(c), FILE_NAME, 0);
 }
 
@@ -149,7 +237,8 @@ static const struct wring_workload latency_probe = {
 	       "Nothing is held, so its cgroup stays at the size of the program. Latency is from when the operation was due to its end "
 	       "and includes being woken; put the same probe outside the limited cgroup to know what the machine itself takes. What "
 	       "was due and never done before the end is in `dropped`, and in the latencies with the time it had waited: latencies = "
-	       "rate x duration = ops + errors + dropped. A rate beyond what the CPU can do shows as ever longer latencies.",
+	       "rate x duration = ops + errors + dropped. A rate beyond what the CPU can do shows as ever longer latencies. With slept=yes (two more system calls before and after each "
+	       "operation) also how long it waited asleep: on a lock, a disk or a timer.",
 	.params = params,
 	.size = sizeof(struct probe),
 	.setup = setup,

@@ -40,7 +40,7 @@ struct wring_load_failure {
 	uint32_t error, count; /* errno; 0: a free row */
 };
 
-/* Of one thread of a load. Processes that are started again count on in the page of those before them. */
+/* The "page" of one thread of a load. Processes that are started again count on in the page of those before them. */
 struct wring_load_page {
 	uint64_t ops, errors;
 	int64_t held_objects, held_bytes;  /* gone when the process is */
@@ -51,12 +51,14 @@ struct wring_load_page {
 	uint64_t cached_objects, gone_objects; /* of the last census */
 	uint64_t latency_max_ns;
 	uint32_t latency[WRING_LATENCY_BUCKETS];
+	uint64_t slept_max_ns;
+	uint32_t slept[WRING_LATENCY_BUCKETS];
 	struct wring_load_failure failures[WRING_FAILURES]; /* what finds no row is in errors alone */
 	uint32_t stop, hold;               /* set by the agent: end; stop churning */
 	char message[600];                 /* of a process: in the page of its first thread */
 };
-#define WRING_LOAD_PAGE 4096 /* bytes a thread; the page itself is allocated and charged by the agent */
-_Static_assert(sizeof(struct wring_load_page) <= WRING_LOAD_PAGE, "one page a thread");
+#define WRING_LOAD_PAGE 8192 /* bytes a thread; they are allocated and charged by the agent */
+_Static_assert(sizeof(struct wring_load_page) <= WRING_LOAD_PAGE, "what a thread counts");
 
 /* The pages of all threads of a load, for samplers: n of them, those of process P at P * threads. */
 struct wring_load_view {

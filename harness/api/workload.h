@@ -64,6 +64,8 @@ int wring_limit(struct wring_wctx *c, int error, const char *remedy);
 void wring_latency(struct wring_wctx *c, int64_t ns);
 /* So many did, at once. */
 void wring_latencies(struct wring_wctx *c, int64_t ns, uint64_t n);
+/* Of one operation, the time in which it waited for something other than a CPU. */
+void wring_slept(struct wring_wctx *c, int64_t ns);
 /* Payload that arrived where it was meant to (goodput), and units that were lost on the way. */
 void wring_moved(struct wring_wctx *c, uint64_t bytes);
 void wring_dropped(struct wring_wctx *c, uint64_t n);

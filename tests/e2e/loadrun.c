@@ -49,13 +49,16 @@ static char hear(int fd, int ms)
 
 static void show(const struct wring_load_page *p)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, slept = 0;
 
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(p->latency); i++)
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(p->latency); i++) {
 		n += p->latency[i];
+		slept += p->slept[i];
+	}
 	printf("ops %" PRIu64 "\nerrors %" PRIu64 "\nmoved %" PRIu64 "\ndropped %" PRIu64 "\ninflight %" PRId64 "\n", p->ops, p->errors,
 	       p->moved_bytes, p->dropped, p->inflight_bytes);
 	printf("latencies %" PRIu64 "\nlatency_max %" PRIu64 "\nheld %" PRId64 "\n", n, p->latency_max_ns, p->held_bytes);
+	printf("slept %" PRIu64 "\nslept_max %" PRIu64 "\n", slept, p->slept_max_ns);
 	for (const struct wring_load_failure *f = p->failures; f < p->failures + WRING_FAILURES && f->error; f++)
 		printf("failed %s %s %u\n", f->call, strerrorname_np((int)f->error), f->count);
 	if (*p->message)

@@ -40,6 +40,15 @@ loaded() {
 	done
 }
 
+@test "latency-probe: what of its operations was sleep is told when asked for, and is less than they took" {
+	loaded 0 latency-probe kind=all rate=1000 duration=300ms
+	[ "${V[slept]}" = 0 ]
+	loaded 0 latency-probe kind=all rate=1000 duration=300ms slept=yes
+	[ "${V[slept]}" -ge "${V[ops]}" ]
+	[ "${V[slept]}" -le "${V[latencies]}" ]
+	[ "${V[slept_max]}" -le "${V[latency_max]}" ]
+}
+
 @test "latency-probe: a rate that no machine can do: what was due and not done has its latency too" {
 	loaded 0 latency-probe kind=fault pages=512 rate=100000 duration=300ms
 	[ "${V[latencies]}" = 30000 ]

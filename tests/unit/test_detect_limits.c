@@ -83,7 +83,7 @@ static const char plan_probe[] =
 	"[load probe]\nworkload = latency-probe\ngroup = work\n[load twin]\nworkload = latency-probe\ngroup = beside\n"
 	"[phase p]\ndo = mark x\n";
 
-/* 98 operations of 1 ms, two of so many ms. */
+/* 98 operations that sleep for 1 ms, two for so many ms. */
 static void run_probe(int64_t slow_ms, int64_t twin_ms, const char *verdict, const char *max_verdict)
 {
 	struct synth s;
@@ -91,11 +91,11 @@ static void run_probe(int64_t slow_ms, int64_t twin_ms, const char *verdict, con
 
 	start(&s, "shrinker-latency", plan_probe);
 	/* floors of buckets: 2^20 ns; and 2^k for the slow ones */
-	probe = synth_source(&s, "load-latency", "probe", "", slow_ms > 2000 ? "+ge.1048576 +ge.2147483648 max_ns" :
-							     slow_ms > 200 ? "+ge.1048576 +ge.268435456 max_ns" :
-									     "+ge.1048576 +ge.67108864 max_ns");
-	twin = synth_source(&s, "load-latency", "twin", "", twin_ms > 2000 ? "+ge.1048576 +ge.2147483648 max_ns" :
-							   "+ge.1048576 +ge.67108864 max_ns");
+	probe = synth_source(&s, "load-latency", "probe", "", slow_ms > 2000 ? "+slept.ge.1048576 +slept.ge.2147483648 slept.max_ns" :
+							     slow_ms > 200 ? "+slept.ge.1048576 +slept.ge.268435456 slept.max_ns" :
+									     "+slept.ge.1048576 +slept.ge.67108864 slept.max_ns");
+	twin = synth_source(&s, "load-latency", "twin", "", twin_ms > 2000 ? "+slept.ge.1048576 +slept.ge.2147483648 slept.max_ns" :
+							   "+slept.ge.1048576 +slept.ge.67108864 slept.max_ns");
 	synth_sample(&s, probe, 1000, I(98), I(2), slow_ms * MS);
 	synth_sample(&s, twin, 1000, I(98), I(2), twin_ms * MS);
 	synth_judge(&s, "reclaim-stall");
@@ -111,6 +111,69 @@ static void test_probe(void **state)
 	run_probe(280, 70, "pass", "pass"); /* 0.2 s more than the twin, and what the twin waits, are allowed */
 	run_probe(2300, 70, "fail", "fail");
 	run_probe(2300, 2300, "pass", "pass"); /* the whole machine was slow */
+}
+
+/* How long operations take is not judged: they may have worked, or waited for a CPU. */
+static void test_probe_that_does_not_tell(void **state)
+{
+	struct synth s;
+	size_t probe, twin;
+
+	(void)state;
+	start(&s, "shrinker-latency", plan_probe);
+	probe = synth_source(&s, "load-latency", "probe", "", "+ge.1048576 +ge.2147483648 max_ns");
+	twin = synth_source(&s, "load-latency", "twin", "", "+ge.1048576 max_ns");
+	synth_sample(&s, probe, 1000, I(98), I(2), 2300 * MS);
+	synth_sample(&s, twin, 1000, I(100), MS);
+	synth_judge(&s, "reclaim-stall");
+	EXPECT(&s, "latency", "inconclusive");
+	EXPECT(&s, "latency-max", "inconclusive");
+	assert_null(synth_find(&s, "work"));
+	synth_done(&s);
+}
+
+static const char plan_work[] =
+	"[scenario]\nname = shrinker-latency\ndetectors = reclaim-stall\n[group work]\nmemory.max = 64M\n[group beside]\n"
+	"[load probe]\nworkload = latency-probe\ngroup = work\n[load twin]\nworkload = latency-probe\ngroup = beside\n"
+	"[load more]\nworkload = dentry\ngroup = work\n[load more-twin]\nworkload = dentry\ngroup = beside\n"
+	"[phase p]\ndo = mark x\n";
+
+/* A thousand names beside for 100 us each; so many in the group, for so many us in all. What came before both ran does not count. */
+static void run_work(int64_t made, int64_t us, const char *verdict)
+{
+	struct synth s;
+	size_t in, beside, more, twin;
+
+	start(&s, "shrinker-latency", plan_work);
+	in = synth_source(&s, "cpu.stat", "work", "", "+usage_usec");
+	beside = synth_source(&s, "cpu.stat", "beside", "", "+usage_usec");
+	more = synth_source(&s, "load", "more", "", "+made_objects");
+	twin = synth_source(&s, "load", "more-twin", "", "+made_objects");
+	synth_event(&s, 900, "load", "more", "start procs=1");
+	synth_event(&s, 1000, "load", "more-twin", "start procs=1");
+	for (int64_t t = 500; t <= 6000; t += 500) {
+		bool done = t >= 5000;
+
+		synth_sample(&s, in, t, 7000000 + (done ? us : 0));
+		synth_sample(&s, beside, t, I(done ? 100000 : 0));
+		synth_sample(&s, more, t, I(t > 500 ? 5 : 0) + (done ? made : 0));
+		synth_sample(&s, twin, t, I(done ? 1000 : 0));
+	}
+	synth_event(&s, 5000, "load", "more", "exit pid=7 code=0");
+	synth_event(&s, 5100, "load", "more-twin", "exit pid=8 code=0");
+	synth_judge(&s, "reclaim-stall");
+	EXPECT(&s, "work", verdict);
+	synth_done(&s);
+}
+
+static void test_work(void **state)
+{
+	(void)state;
+	run_work(1000, 120000, "pass");
+	run_work(500, 225000, "pass"); /* half as many, each for 4.5 times as much */
+	run_work(500, 300000, "fail");
+	run_work(0, 900000, "fail"); /* all of it for nothing */
+	run_work(1000, 0, "inconclusive");
 }
 
 struct kswapd_case {
@@ -459,8 +522,8 @@ int main(void)
 		cmocka_unit_test(test_high_stall), cmocka_unit_test(test_probe),	   cmocka_unit_test(test_kswapd),
 		cmocka_unit_test(test_numa),	   cmocka_unit_test(test_thp),		   cmocka_unit_test(test_errno),
 		cmocka_unit_test(test_above_max),  cmocka_unit_test(test_asleep),	   cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_lag_is_kernel_memory),
 		cmocka_unit_test(test_standstill),
+		cmocka_unit_test(test_lag_is_kernel_memory), cmocka_unit_test(test_probe_that_does_not_tell), cmocka_unit_test(test_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,16 +48,29 @@ int wring_limit(struct wring_wctx *c, int error, const char *remedy)
 	return -error;
 }
 
+static void keep_max(uint64_t *max, uint64_t v)
+{
+	if (v > *max)
+		__atomic_store_n(max, v, __ATOMIC_RELAXED);
+}
+
 void wring_latencies(struct wring_wctx *c, int64_t ns, uint64_t n)
 {
 	uint64_t v = ns > 0 ? (uint64_t)ns : 0;
 
 	ADD(latency[wring_latency_bucket(v)], (uint32_t)n);
-	if (v > c->page->latency_max_ns)
-		__atomic_store_n(&c->page->latency_max_ns, v, __ATOMIC_RELAXED);
+	keep_max(&c->page->latency_max_ns, v);
 }
 
 void wring_latency(struct wring_wctx *c, int64_t ns) { wring_latencies(c, ns, 1); }
+
+void wring_slept(struct wring_wctx *c, int64_t ns)
+{
+	uint64_t v = ns > 0 ? (uint64_t)ns : 0;
+
+	ADD(slept[wring_latency_bucket(v)], 1);
+	keep_max(&c->page->slept_max_ns, v);
+}
 
 void wring_moved(struct wring_wctx *c, uint64_t bytes) { ADD(moved_bytes, bytes); }
 void wring_dropped(struct wring_wctx *c, uint64_t n) { ADD(dropped, n); }

@@ -31,10 +31,12 @@ static int64_t pace(struct wring_objects *o)
 	if (!o->due_ns)
 		o->due_ns = wring_now_ns();
 	due = o->due_ns;
-	ts.tv_sec = o->due_ns / WRING_NSEC_PER_SEC;
-	ts.tv_nsec = o->due_ns % WRING_NSEC_PER_SEC;
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 	o->due_ns += WRING_NSEC_PER_SEC / (int64_t)o->rate;
+	if (o->now_ns > due)
+		return due; /* late: to ask for a sleep would make it later */
+	ts.tv_sec = due / WRING_NSEC_PER_SEC;
+	ts.tv_nsec = due % WRING_NSEC_PER_SEC;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 	return due;
 }
 

@@ -25,6 +25,8 @@ teardown() { wring_teardown; }
 	finding nowait-at-max premature-oom errno-high pass
 	finding nofs-at-max premature-oom errno pass
 	finding shrinker-latency reclaim-stall latency pass
+	finding shrinker-latency reclaim-stall latency-max pass
+	finding shrinker-latency reclaim-stall work pass
 	finding kswapd-blocked reclaim-stall kswapd pass
 	jq -e 'all(.runs[] | select(.scenario == "high-long-syscall") | .findings[]; .verdict != "fail" or .class == "overrun-pages")' "$JSON"
 	nothing_left
@@ -64,11 +66,18 @@ teardown() { wring_teardown; }
 	finding nofs-at-max premature-oom errno fail
 }
 
-@test "shrinkers that sleep make a probe wait that its twin outside the cgroup does not: exit 1" {
+# Sleep is told from work by the clocks of the task, not by how long all took.
+@test "shrinkers that sleep, or burn the CPU, are found, each for what it is: exit 1" {
 	needs_fault_modules
-	with_fault shrinker-latency slow-dcache group=work ms=3000
-	run -1 wring_run "$T/shrinker-latency.ini" --set=shrinker-latency.duration=10s
+	with_fault shrinker-latency slow-dcache group=work ms=300 spin=1
+	named shrinker-latency spinning
+	own_boot spinning
+	with_fault shrinker-latency slow-dcache group=work ms=300
+	run -1 wring_run "$T/shrinker-latency.ini" "$T/spinning.ini"
+	finding shrinker-latency reclaim-stall latency fail
 	finding shrinker-latency reclaim-stall latency-max fail
+	finding spinning reclaim-stall work fail
+	finding spinning reclaim-stall latency pass
 }
 
 @test "a kswapd that sleeps beside clean page cache is a reclaim-stall, with its stack: exit 1" {
