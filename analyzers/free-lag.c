@@ -24,7 +24,8 @@ struct act {
 	int64_t t_ns, until_ns;          /* it returned; the next mark */
 	int64_t asked, error;            /* of memory.reclaim; asked 0: a release */
 	int64_t before, at_return, last; /* memory.current */
-	double lag_ms;
+	double took_ms;                  /* until it returned */
+	double lag_ms, wait_ms;          /* until most of what came late had come; of it, the longest time in which nothing came */
 	bool is_measured, has_gap;
 };
 
@@ -41,6 +42,17 @@ static int64_t next_mark(const struct wring_events *e, size_t i)
 		if (!strcmp(e->rows[i].kind, "mark"))
 			return e->rows[i].t_ns;
 	return INT64_MAX;
+}
+
+/* Since the step that ends with event i, or in which it happens, began. */
+static double took_ms(const struct wring_events *e, size_t i)
+{
+	int64_t end = e->rows[i].t_ns;
+
+	while (i--)
+		if (!strcmp(e->rows[i].kind, "step") && strncmp(e->rows[i].text, "done ", 5))
+			return (double)(end - e->rows[i].t_ns) / 1e6;
+	return 0;
 }
 
 static const struct wring_load *load_named(const struct wring_view *v, const char *name)
@@ -110,6 +122,7 @@ static int find_acts(struct wring_view *v, struct acts *ret, struct wring_err *e
 		if (!find_reclaim(&e->rows[i], a) && !find_release(v, e, i, a) && !find_dropped(v, e, i, a))
 			continue;
 		a->until_ns = next_mark(e, i);
+		a->took_ms = took_ms(e, i);
 		ret->n++;
 	}
 	return 0;
@@ -124,7 +137,7 @@ static void measure(struct wring_view *v, struct act *a)
 	const struct wring_series *s = is_machine ? wring_view_series(v, "vmstat", "", "nr_slab_reclaimable") :
 						    wring_view_series(v, "memory", a->subject, "current");
 	size_t first = s ? wring_series_find(s, a->t_ns) : 0, end, i;
-	int64_t unit = is_machine ? v->page_size : 1, late, gap = 0;
+	int64_t unit = is_machine ? v->page_size : 1, late, gap = 0, least, since;
 
 	if (!s || first >= s->n)
 		return;
@@ -137,9 +150,20 @@ static void measure(struct wring_view *v, struct act *a)
 	a->is_measured = true;
 	if (late < wring_view_tolerance(v))
 		return;
-	for (i = first; i < end && s->v[i] * unit > a->at_return - (int64_t)(SHARE * (double)late); i++)
-		if (i + 1 < end && s->t_ns[i + 1] - s->t_ns[i] > gap)
+	least = s->v[first];
+	since = a->t_ns;
+	for (i = first; i < end && s->v[i] * unit > a->at_return - (int64_t)(SHARE * (double)late); i++) {
+		if (i + 1 == end)
+			continue;
+		if (s->t_ns[i + 1] - s->t_ns[i] > gap)
 			gap = s->t_ns[i + 1] - s->t_ns[i];
+		if ((double)(s->t_ns[i + 1] - since) / 1e6 > a->wait_ms)
+			a->wait_ms = (double)(s->t_ns[i + 1] - since) / 1e6;
+		if (s->v[i + 1] < least) {
+			least = s->v[i + 1];
+			since = s->t_ns[i + 1];
+		}
+	}
 	a->lag_ms = (double)(s->t_ns[i] - a->t_ns) / 1e6;
 	a->has_gap = gap > GAP_NS && (double)gap / 1e6 > a->lag_ms / 4;
 }
@@ -151,16 +175,22 @@ static double share_at_return(const struct act *a)
 
 /* ---- judging ---- */
 
+static enum wring_verdict verdict_of(double ms, int64_t limit)
+{
+	return !limit ? WRING_V_SKIP : ms > (double)limit ? WRING_V_FAIL : WRING_PASS;
+}
+
 static void judge_lag(struct wring_view *v, const struct acts *acts, const char *subject, bool is_only)
 {
 	_cleanup_free_ double *lags = calloc(acts->n, sizeof(*lags)), *shares = calloc(acts->n, sizeof(*shares));
+	_cleanup_free_ double *waits = calloc(acts->n, sizeof(*waits)), *more = calloc(acts->n, sizeof(*more));
 	_cleanup_free_ char *lag = wring_strf("free_lag_ms%s%s", is_only ? "" : ".", is_only ? "" : subject);
 	_cleanup_free_ char *share = wring_strf("free_at_return_pct%s%s", is_only ? "" : ".", is_only ? "" : subject);
 	int64_t limit = wring_view_limit(v, NAME ".lag-ms", LAG_MS), most = 0;
 	size_t n = 0, gaps = 0;
-	double usual, max;
+	double usual, max, wait, drain;
 
-	if (!lags || !shares || !lag || !share)
+	if (!lags || !shares || !waits || !more || !lag || !share)
 		return;
 	for (size_t i = 0; i < acts->n; i++) {
 		const struct act *a = &acts->rows[i];
@@ -173,6 +203,8 @@ static void judge_lag(struct wring_view *v, const struct acts *acts, const char 
 		}
 		most = a->before - a->last > most ? a->before - a->last : most;
 		shares[n] = share_at_return(a);
+		waits[n] = a->wait_ms;
+		more[n] = a->lag_ms > a->took_ms ? a->lag_ms - a->took_ms : 0;
 		lags[n++] = a->lag_ms;
 	}
 	if (!n) {
@@ -185,9 +217,14 @@ static void judge_lag(struct wring_view *v, const struct acts *acts, const char 
 	max = lags[n - 1];
 	wring_metric(v, lag, "ms", usual, "lower", "primary");
 	wring_metric(v, share, "%", 100 * wring_median(shares, n), "higher", "secondary");
-	wring_finding(v, NAME, "lag", !limit ? WRING_V_SKIP : usual > (double)limit ? WRING_V_FAIL : WRING_PASS, usual, (double)limit, "ms",
-		      "%s: what was freed late came back after %.3g ms (upper quartile of %zu, longest %.3g ms, at most %lld bytes freed at "
-		      "once); %zu more not judged because the sampler was away", subject, usual, n, max, (long long)most, gaps);
+	wait = wring_quantile(waits, n, USUAL);
+	wring_finding(v, NAME, "lag", verdict_of(wait, limit), wait, (double)limit, "ms",
+		      "%s: for %.3g ms nothing came back of what was freed late (upper quartile of %zu); all came after %.3g ms, longest %.3g ms, at "
+		      "most %lld bytes freed at once; %zu more not judged because the sampler was away", subject, wait, n, usual, max,
+		      (long long)most, gaps);
+	drain = wring_quantile(more, n, USUAL);
+	wring_finding(v, NAME, "drain", verdict_of(drain, limit), drain, (double)limit, "ms",
+		      "%s: what was freed late needed %.3g ms longer to come back than it took to reclaim it (upper quartile of %zu)", subject, drain, n);
 }
 
 /* One act of a cgroup may be chance; two in a run are not, whosever they are. */
@@ -203,14 +240,14 @@ static void judge_together(struct wring_view *v, const struct acts *acts)
 		if (!a->is_measured || a->has_gap)
 			continue;
 		n++;
-		late += a->lag_ms > (double)limit;
-		if (!worst || a->lag_ms > worst->lag_ms)
+		late += a->wait_ms > (double)limit;
+		if (!worst || a->wait_ms > worst->wait_ms)
 			worst = a;
 	}
 	if (limit && late >= 2)
-		wring_finding(v, NAME, "lag", WRING_V_FAIL, worst->lag_ms, (double)limit, "ms",
-			      "%zu of %zu acts in all cgroups came back later than %lld ms, the last after %.3g ms (%s)", late, n,
-			      (long long)limit, worst->lag_ms, worst->subject);
+		wring_finding(v, NAME, "lag", WRING_V_FAIL, worst->wait_ms, (double)limit, "ms",
+			      "of %zu of %zu acts in all cgroups nothing came back for more than %lld ms, at most for %.3g ms (%s)", late, n,
+			      (long long)limit, worst->wait_ms, worst->subject);
 }
 
 /* pgsteal over the act: from the last sample before it to the first behind it. */
@@ -305,9 +342,12 @@ static const struct wring_detector free_lag = {
 	.doc =
 	"For each memory.reclaim, each step release, and vm.drop_caches: from its return to the moment\n"
 	"90 % of what came later than that had left memory.current (nr_slab_reclaimable of the whole\n"
-	"machine), which ends at the next mark, behind an RCU barrier. Judged against\n"
-	"lag-ms (500; 0: a metric alone) are the upper quartile over the acts in a cgroup, and the\n"
-	"second longest of all acts: a grace period is tens of milliseconds, whatever the emulation.\n"
+	"machine), which ends at the next mark, behind an RCU barrier. Class lag: the longest time of it\n"
+	"in which nothing came back, against lag-ms (500; 0: a metric alone), the upper quartile over the\n"
+	"acts in a cgroup, and the second longest of all acts: a grace period is tens of milliseconds,\n"
+	"whatever the emulation. Then callbacks free object by object, which is work, slow where the\n"
+	"machine is slow or busy. Class drain: all of it, less what the act itself took, which is work on\n"
+	"the same objects just before, against the same limit, the upper quartile.\n"
 	"The sampler is the witness that the CPUs ran: an act during which it was away for 50 ms and a\n"
 	"quarter of the lag is not judged. Class eagain: memory.reclaim said EAGAIN although the LRU lists alone (pgsteal)\n"
 	"gave what was asked. Class lru-only, known: it freed as much, but as slab, which newer\n"
@@ -315,7 +355,7 @@ static const struct wring_detector free_lag = {
 	"RCU, that one finds nothing and kills (thread 2020, 1b-1d).",
 	.limits = "lag-ms",
 	.controls =
-	"fires: rcu-holdoff.ko, or both of rcutree.jiffies_till_{first,next}_fqs raised, in rcu-free-lag\n"
+	"fires: rcu-holdoff.ko in rcu-free-lag\n"
 	"and rcu-kswapd;\n"
 	"silent: rcu-free-lag on a stock kernel",
 	.metrics = metric_infos,

@@ -53,12 +53,6 @@ teardown() { wring_teardown; }
 	nothing_left
 }
 
-@test "grace periods that wait a second for each look at idle CPUs are found by free-lag: exit 1" {
-	run -1 wring_run rcu-free-lag --sysctl=/sys/module/rcutree/jiffies_till_first_fqs=250 \
-		--sysctl=/sys/module/rcutree/jiffies_till_next_fqs=250
-	finding rcu-free-lag free-lag lag fail
-	nothing_left
-}
 
 @test "a machine short of memory that kills while RCU holds its dentries is found by rcu-kswapd: exit 1" {
 	needs_fault_modules
