@@ -424,27 +424,28 @@ static int64_t ledger_at(struct wring_view *v, int64_t t)
 	return sum;
 }
 
-/* Caches and user memory that survive are charged and found in memory.stat, and so are the remains of groups that are still
- * dying, which are the affair of dying-memcg. What is left has no owner. */
+/* Caches and user memory that survive are charged and found in memory.stat, as is slab that waits for RCU where nobody drained,
+ * and so are the remains of groups that are still dying, which are the affair of dying-memcg. What is left has no owner. */
 static void judge_leftover(struct wring_view *v, struct judged *j)
 {
-	int64_t from, to, a, b, anon, file, sock, slab, dying = 0, owned, rest;
+	int64_t from, to, a, b, anon, file, sock, slab, freed = 0, dying = 0, owned, rest;
 	int64_t tolerance = 2 * wring_view_tolerance(v);
 
 	if (wring_view_event_time(v, "mark", "start", 0, &from) ||
-	    wring_view_last_mark(v, "removed", &to) || !is_drained(v, to) ||
+	    wring_view_last_mark(v, "removed", &to) ||
 	    wring_view_at_mark(v, "memory", ".", "current", from, &a) ||
 	    wring_view_at_mark(v, "memory", ".", "current", to, &b) ||
 	    !grown(v, "anon", from, to, &anon) || !grown(v, "file", from, to, &file) ||
-	    !grown(v, "sock", from, to, &sock) || !grown(v, "slab_reclaimable", from, to, &slab))
+	    !grown(v, "sock", from, to, &sock) || !grown(v, "slab_reclaimable", from, to, &slab) ||
+	    (!is_drained(v, to) && !grown(v, "slab_unreclaimable", from, to, &freed)))
 		return;
 	wring_view_at_mark(v, "cgroup.stat", ".", "nr_dying_descendants", to, &dying);
-	owned = anon + file + sock + slab + of_dying(v, dying) + ledger_at(v, to);
+	owned = anon + file + sock + slab + freed + of_dying(v, dying) + ledger_at(v, to);
 	rest = b - a - owned;
 	j->leftover = true;
 	wring_finding(v, NAME, "leftover", rest > tolerance ? WRING_V_FAIL : WRING_PASS,
 		      rest > 0 ? (double)rest : 0, (double)tolerance, "bytes",
-		      "all groups removed after a drain: memory.current of the root grew by %lld "
+		      "all groups removed: memory.current of the root grew by %lld "
 		      "bytes since the start, of which caches, user memory, %lld groups still dying and what the loads "
 		      "leave behind explain %lld: %lld bytes have no owner",
 		      (long long)(b - a), (long long)dying, (long long)owned, (long long)(rest > 0 ? rest : 0));
@@ -488,8 +489,8 @@ static const struct wring_detector accounting = {
 	"which they are part of, in the last two seconds of each group, by 64 pages a CPU twice. Class\n"
 	"hierarchy: at quiet marks, children never hold more than their parent. Class\n"
 	"monotonic: no counter of any source goes down, no line of memory.stat below zero, but\n"
-	"for groups made anew. Class leftover: once all groups are removed after a drain,\n"
-	"memory.current of the root is back but for what caches, user memory and dying groups\n"
+	"for groups made anew. Class leftover: once all groups are removed,\n"
+	"memory.current of the root is back but for what caches, user memory, slab and dying groups\n"
 	"explain. Class escape: the loads made at least 512 pages a CPU of objects, the\n"
 	"machine's slab grew by half of it, and the cgroups' kernel memory stayed below 1 % of\n"
 	"that growth and their usage below 10 %: kernel memory is not charged\n"
