@@ -9,7 +9,6 @@
 #include "analyzers/comparison.h"
 #include "harness/base/util.h"
 
-#define LEAST_AA 3 /* comparisons of an arm with itself, before its noise is known */
 #define LEAST_COUNTED_PCT 0.5
 
 static int no_memory(struct wring_err *err)
@@ -161,15 +160,12 @@ static int look_at_aa(struct wring_store *st, const struct wring_versus *v, stru
 	return r;
 }
 
-/* Under TCG time goes by as the host pleases; counted in instructions it does not, but how far apart two equal arms come out there
- * has to be known first: where the kernel and its data lie moves it by some per cent, which seeds share. */
+/* Under TCG time goes by as the host pleases, unless it is counted in instructions. */
 static const char *why_not_judged(const struct wring_versus *v, const struct wring_versus_metric *m)
 {
-	if (strcmp(v->place, "tcg") || v->aa || !is_time(m->in.unit))
+	if (strcmp(v->place, "tcg") || v->deterministic || v->aa || !is_time(m->in.unit))
 		return NULL;
-	if (!v->deterministic)
-		return "it is work done by an emulator, not the speed of hardware (--deterministic counts it)";
-	return m->aa.with_effect < LEAST_AA ? "how far apart two equal arms come out here is not known yet (wring ab --aa, three times)" : NULL;
+	return "it is work done by an emulator, not the speed of hardware (--deterministic counts it)";
 }
 
 static int set_work_aside(const struct wring_versus *v, struct wring_versus_scenario *s, struct wring_err *err)

@@ -281,12 +281,62 @@ static void test_goodput(void **state)
 	synth_done(&s);
 }
 
+/* A run of one census or two; times in ms. What is done of the reclaim, and when: in all 100 ms of work for 50 objects. */
+static double work_of(bool two, int requested, int idle, const char *between, const char *request)
+{
+	struct synth s;
+	char text[40];
+	double ret = -1;
+
+	synth_open(&s, "vm");
+	synth_run(&s, "test", PLAN);
+	if (two)
+		synth_event(&s, 900, "census", "work", "cached=50 gone=7 ns=1000000");
+	synth_event(&s, 990, "step", "sync", "");
+	synth_event(&s, 1000, "step", "sync", "done ns=5");
+	synth_event(&s, 1001, "step", !strncmp(request, "vm.", 3) ? "sysctl" : "reclaim", request);
+	synth_event(&s, 1000 + requested, "step", "reclaim", "done ns=3");
+	if (*between) {
+		synth_event(&s, 1000 + requested, "step", between, "");
+		synth_event(&s, 1000 + requested, "step", between, "done ns=0");
+	}
+	synth_event(&s, 1000 + requested, "step", "rcu-barrier", "");
+	snprintf(text, sizeof(text), "done ns=4 idle_ns=%d000000", idle);
+	synth_event(&s, 1100 + idle, "step", "rcu-barrier", text);
+	/* another barrier frees nothing, and another reclaim behind the last census does not count */
+	synth_event(&s, 1200, "step", "rcu-barrier", "");
+	synth_event(&s, 1300, "step", "rcu-barrier", "done ns=4 idle_ns=0");
+	synth_event(&s, 1400, "census", "work", two ? "cached=0 gone=57 ns=1000000" : "cached=0 gone=50 ns=1000000");
+	synth_event(&s, 1401, "step", "reclaim", "work 1M");
+	synth_event(&s, 1500, "step", "reclaim", "done ns=3");
+	synth_event(&s, 1500, "step", "rcu-barrier", "");
+	synth_event(&s, 1600, "step", "rcu-barrier", "done ns=4 idle_ns=0");
+	judge(&s);
+	for (size_t i = 0; i < s.v.results->n_metrics; i++)
+		if (!strcmp(s.v.results->metrics[i].name, "reclaim_work_ns"))
+			ret = s.v.results->metrics[i].value;
+	synth_done(&s);
+	return ret;
+}
+
+/* However much of the work was done when the request returned, and however long the barrier slept. */
+static void test_reclaim_work(void **state)
+{
+	(void)state;
+	assert_true(work_of(false, 99, 0, "", "work 1M") == 2e6);
+	assert_true(work_of(false, 40, 70, "", "work 1M") == 2e6);
+	assert_true(work_of(true, 60, 3, "", "vm.drop_caches 2") == 2e6);
+	assert_true(work_of(true, 60, 3, "", "vm.swappiness 0") == -1);
+	/* what else was done in between is not reclaim */
+	assert_true(work_of(true, 60, 3, "start", "work 1M") == -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buckets), cmocka_unit_test(test_sums), cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_latency), cmocka_unit_test(test_hdr),  cmocka_unit_test(test_exponential),
-		cmocka_unit_test(test_goodput),
+		cmocka_unit_test(test_goodput), cmocka_unit_test(test_reclaim_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
