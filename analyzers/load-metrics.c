@@ -198,7 +198,7 @@ static void reclaim_steps(struct wring_view *v)
 static bool reclaim_stretches(struct wring_view *v, int64_t from, int64_t to, double *ret_ns)
 {
 	const struct wring_events *e = wring_view_events(v);
-	int64_t before = 0, began = 0, idle_ns = 0;
+	int64_t before = 0, began = 0, step = 0, took, idle_ns;
 	bool is_open = false, any = false;
 	const char *verb = "";
 
@@ -214,6 +214,7 @@ static bool reclaim_stretches(struct wring_view *v, int64_t from, int64_t to, do
 			began = is_reclaim && !is_open ? before : began;
 			is_open = before && (is_reclaim || (is_open && !strcmp(x->subject, "rcu-barrier")));
 			verb = x->subject;
+			step = x->t_ns;
 			continue;
 		}
 		before = x->t_ns;
@@ -222,8 +223,12 @@ static bool reclaim_stretches(struct wring_view *v, int64_t from, int64_t to, do
 		is_open = false;
 		if (x->t_ns < from || x->t_ns > to)
 			continue;
-		wring_text_i64(x->text, "idle_ns", &idle_ns);
-		*ret_ns += (double)(x->t_ns - began - idle_ns);
+		if (!wring_text_i64(x->text, "ns", &took))
+			continue;
+		if (!wring_text_i64(x->text, "idle_ns", &idle_ns))
+			idle_ns = 0;
+		/* the event may come later, when others had the CPU */
+		*ret_ns += (double)(step + took - began - idle_ns);
 		any = true;
 	}
 	return any;

@@ -40,7 +40,10 @@ bool wring_idle_begin(const struct wring_agent *a)
 
 int64_t wring_idle_end(void)
 {
+	const struct sched_param p = { 0 };
+
 	must_end = true;
+	pthread_setschedparam(thread, SCHED_OTHER, &p); /* or it would wait until all else has an end */
 	pthread_join(thread, NULL);
 	return idle_ns;
 }

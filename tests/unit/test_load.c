@@ -285,7 +285,7 @@ static void test_goodput(void **state)
 static double work_of(bool two, int requested, int idle, const char *between, const char *request)
 {
 	struct synth s;
-	char text[40];
+	char text[60];
 	double ret = -1;
 
 	synth_open(&s, "vm");
@@ -301,10 +301,10 @@ static double work_of(bool two, int requested, int idle, const char *between, co
 		synth_event(&s, 1000 + requested, "step", between, "done ns=0");
 	}
 	synth_event(&s, 1000 + requested, "step", "rcu-barrier", "");
-	snprintf(text, sizeof(text), "done ns=4 idle_ns=%d000000", idle);
-	synth_event(&s, 1100 + idle, "step", "rcu-barrier", text);
+	snprintf(text, sizeof(text), "done ns=%d000000 idle_ns=%d000000", 100 + idle - requested, idle);
+	synth_event(&s, 1150 + idle, "step", "rcu-barrier", text);
 	/* another barrier frees nothing, and another reclaim behind the last census does not count */
-	synth_event(&s, 1200, "step", "rcu-barrier", "");
+	synth_event(&s, 1250, "step", "rcu-barrier", "");
 	synth_event(&s, 1300, "step", "rcu-barrier", "done ns=4 idle_ns=0");
 	synth_event(&s, 1400, "census", "work", two ? "cached=0 gone=57 ns=1000000" : "cached=0 gone=50 ns=1000000");
 	synth_event(&s, 1401, "step", "reclaim", "work 1M");

@@ -128,7 +128,7 @@ find_loops() {
 	printf '#!/bin/sh\nexec "%s" ab --bisect -q --accel=tcg --kernel="%s" --db="%s" --boots=4 --b "$(cat arm)" "%s" --set=dentry-reclaim.names=8M\n' \
 		"$WRING_BUILD/wring" "$WRING_KERNEL" "$DB" "$T/dentry-reclaim.ini" >"$T/judge"
 	chmod +x "$T/judge"
-	git bisect start -q HEAD HEAD~6
+	git bisect start HEAD HEAD~6
 	WRING_E2E=$TOKEN TMPDIR=$T/tmp git bisect run "$T/judge"
 	[ "$(git log -1 --format=%s refs/bisect/bad)" = "commit 5" ]
 	nothing_left
