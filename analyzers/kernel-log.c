@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzers/klog.h"
+#include "analyzers/post-mortem.h"
 #include "analyzers/view.h"
 #include "harness/base/util.h"
 
@@ -279,31 +280,21 @@ static const struct wring_event *guest_event(struct wring_view *v, const char *s
 	return NULL;
 }
 
-/* The best stack there is for a hang: what sysrq and the NMI made the guest print, at the end. */
-static void last_stack(const struct lines *console, char *buf, size_t size)
+static void who_stood_where(const struct lines *console, char *buf, size_t size)
 {
-	buf[0] = '\0';
-	for (size_t i = console->n; i-- > 0;) {
-		if (strncmp(console->rows[i].text, "Call Trace", 10) &&
-		    strncmp(console->rows[i].text, "NMI backtrace", 13) &&
-		    strncmp(console->rows[i].text, "RIP:", 4))
-			continue;
-		/* back to the start of its block, so that the CPU and the task are named */
-		for (size_t k = 0; k < 12 && i && strncmp(console->rows[i].text, "CPU:", 4); k++)
-			i--;
-		excerpt(console, i, buf, size);
-		return;
-	}
+	struct wring_post_mortem p = { .n = 0 };
+
+	for (size_t i = 0; i < console->n; i++)
+		wring_post_mortem_feed(&p, console->rows[i].text);
+	wring_post_mortem_end(&p);
+	wring_post_mortem_text(&p, buf, size);
 }
 
-static void judge_guest(struct wring_view *v, const struct lines *console,
-			struct found f[N_INCIDENTS], const struct wring_event *starved)
+static void judge_guest(struct wring_view *v, const char *stack, struct found f[N_INCIDENTS], const struct wring_event *starved)
 {
 	const struct wring_event *panic = guest_event(v, "panic"), *hang = guest_event(v, "hang");
-	char stack[MAX_EXCERPT];
 
 	if (panic && !f[PANIC].n && !f[INIT_DIED].n) {
-		last_stack(console, stack, sizeof(stack));
 		wring_finding(v, NAME, "panic", WRING_V_FAIL, 1, 0, "panics",
 			      "the guest panicked: %s%s%s", panic->text, stack[0] ? " | " : "",
 			      stack);
@@ -312,7 +303,6 @@ static void judge_guest(struct wring_view *v, const struct lines *console,
 	if (hang && f[PANIC].n && strstr(f[PANIC].in->rows[f[PANIC].first].text, "NMI: Not continuing"))
 		f[PANIC].n = 0;
 	if (hang) {
-		last_stack(console, stack, sizeof(stack));
 		wring_finding(v, NAME, "hang", starved ? WRING_INCONCLUSIVE : WRING_V_FAIL, 1, 0,
 			      "hangs", "the guest hung: %s%s%s%s%s", hang->text,
 			      starved ? "; the host did not run it: " : "",
@@ -366,6 +356,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	struct lines log = { 0 }, console = { 0 };
 	struct found f[N_INCIDENTS] = { 0 };
 	const struct wring_event *starved = guest_event(v, "starved");
+	char stack[MAX_EXCERPT];
 	size_t legal = 0;
 	int e;
 
@@ -378,7 +369,8 @@ static int judge(struct wring_view *v, struct wring_err *err)
 	if (!e) {
 		scan(&log, NULL, f, &legal);
 		scan(&console, &log, f, &legal);
-		judge_guest(v, &console, f, starved);
+		who_stood_where(&console, stack, sizeof(stack));
+		judge_guest(v, stack, f, starved);
 		if (!report(v, f, starved) && !guest_event(v, "panic") && !guest_event(v, "hang"))
 			report_nothing(v, log.n, console.n, legal);
 		wring_metric(v, "alloc_failures", "count", (double)(legal + f[ALLOC_FAILURE].n),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analyzers/post-mortem.h"
 #include "analyzers/report/format.h"
 
 #include <errno.h>
@@ -95,6 +96,8 @@ int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_
 	drop_not_finite(&ret->m);
 	if (!r)
 		r = wring_store_findings(st, ret->run->id, &ret->f, err);
+	if (!r)
+		ret->remains = wring_remains_text(st, ret->run);
 	if (r)
 		wring_case_done(ret);
 	return r;
@@ -102,6 +105,7 @@ int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_
 
 void wring_case_done(struct wring_case *c)
 {
+	free(c->remains);
 	wring_metrics_done(&c->m);
 	wring_findings_done(&c->f);
 }

@@ -41,6 +41,7 @@ struct wring_case {
 	const struct wring_run_row *run;
 	struct wring_metrics m; /* only finite ones */
 	struct wring_findings f;
+	char *remains; /* what its guest left behind, where that failed, hung or panicked; NULL: nothing */
 	size_t nth; /* 1: the first run of its scenario in this list */
 };
 int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_t i, struct wring_case *ret, struct wring_err *err);

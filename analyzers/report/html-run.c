@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analyzers/post-mortem.h"
 #include "analyzers/report/html.h"
 #include "analyzers/report/text.h"
 #include "harness/base/util.h"
@@ -123,6 +124,31 @@ void wring_html_log(FILE *out, struct wring_html_run *r)
 	wring_html(out, "</details>\n");
 }
 
+/* ---- a guest that did not go on ---- */
+
+void wring_html_post_mortem(FILE *out, struct wring_html_run *r)
+{
+	_cleanup_free_ char *remains = wring_remains_text(r->view.store, r->row), *text = NULL;
+	struct wring_post_mortem p = { .n = 0 };
+	struct wring_err err;
+
+	if (!remains)
+		return;
+	wring_html(out, "<h4>Where it stood</h4>\n");
+	if (!wring_store_get_console(r->view.store, r->row->boot, &text, NULL, &err) && text)
+		wring_post_mortem_of(text, &p);
+	if (p.n)
+		wring_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"stacks\"><table><thead><tr><th scope=\"col\">Who</th>"
+				"<th scope=\"col\">Where, innermost first</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < p.n; i++)
+		wring_html(out, "<tr><th scope=\"row\">%s</th><td><code>%s</code></td></tr>\n", p.rows[i].who, p.rows[i].where);
+	if (p.n)
+		wring_html(out, "</tbody></table></div>\n");
+	if (p.left_out)
+		wring_html(out, "<p class=\"quiet\">And %zu more.</p>\n", p.left_out);
+	wring_html(out, "<p class=\"quiet\">%s</p>\n", remains);
+}
+
 /* ---- commands ---- */
 
 static void option(FILE *out, const char *name, const char *value)
@@ -213,6 +239,8 @@ void wring_html_section(FILE *out, struct wring_html_run *r)
 	if (*row->reason && strcmp(row->outcome, "ok"))
 		wring_html(out, "<p><b>Why:</b> %s</p>\n", row->reason);
 	findings(out, r);
+	if (r->has_view)
+		wring_html_post_mortem(out, r);
 	if (s && (s->claim || s->healthy || s->sick)) {
 		wring_html(out, "<details class=\"paper\"%s><summary>What is tested</summary><dl>\n", strcmp(row->outcome, "fail") ? "" : " open");
 		sentence(out, "Claim", s->claim);

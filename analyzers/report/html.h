@@ -68,6 +68,7 @@ void wring_html_nodes(FILE *out, struct wring_html_run *r);
 void wring_html_metrics(FILE *out, struct wring_html_run *r);
 void wring_html_facts(FILE *out, struct wring_html_run *r);
 void wring_html_log(FILE *out, struct wring_html_run *r);		/* html-run.c */
+void wring_html_post_mortem(FILE *out, struct wring_html_run *r);
 void wring_html_reproduce(FILE *out, struct wring_html_run *r);
 void wring_html_section(FILE *out, struct wring_html_run *r);
 /* html-compare.c: the newest comparisons that the runs were part of, for the top of the page and for a section of its own. */

@@ -160,6 +160,8 @@ static int run(const struct wring_case *c, size_t i, FILE *out, void *data)
 	field("run", r->uuid, out);
 	fputc('\n', out);
 	code = verdicts(c, out);
+	if (c->remains)
+		paragraphs("What its guest left", c->remains, out);
 	metrics(c, out);
 	what_is_claimed(r, out);
 	return code ? code : reproduce(r, out);

@@ -106,6 +106,8 @@ static int details(const struct wring_case *c, size_t i, FILE *out, void *data)
 	plain(c->run->scenario, f);
 	fprintf(f, ", run %lld: %s\n\n", (long long)c->run->id, word_of(c->run));
 	findings(c, f);
+	plain(c->remains, f);
+	fputs(c->remains ? "\n\n" : "", f);
 	metrics(c, f);
 	if (fclose(f)) {
 		free(text);

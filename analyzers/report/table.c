@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libsmartcols.h>
 #include <string.h>
+#include "analyzers/post-mortem.h"
 #include "analyzers/report/report.h"
 #include "analyzers/report/table.h"
 #include "analyzers/report/text.h"
@@ -79,7 +80,7 @@ void wring_table_finding(FILE *out, const struct wring_finding_row *f)
 static int list_findings(struct wring_store *st, const struct wring_run_row *run, FILE *out,
 			 struct wring_err *err)
 {
-	_cleanup_free_ char *name = wring_text_clean(run->scenario, true);
+	_cleanup_free_ char *name = wring_text_clean(run->scenario, true), *remains = wring_remains_text(st, run);
 	struct wring_findings f = { 0 };
 	size_t n = 0;
 	int r = wring_store_findings(st, run->id, &f, err);
@@ -91,6 +92,8 @@ static int list_findings(struct wring_store *st, const struct wring_run_row *run
 			fprintf(out, "\n%s (run %lld)\n", name ? name : "", (long long)run->id);
 		wring_table_finding(out, &f.rows[i]);
 	}
+	if (n && remains)
+		wring_text_wrap(out, remains, 2, wring_text_columns(out));
 	wring_findings_done(&f);
 	return r;
 }
