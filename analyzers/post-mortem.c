@@ -14,10 +14,14 @@ static bool starts(const char *s, const char *with)
 	return !strncmp(s, with, strlen(with));
 }
 
+static const char *const beginnings[] = { "[wring: sysrq ", "sysrq: Show ", "NMI backtrace for cpu", "Kernel panic - not syncing" };
+
 static bool begins_post_mortem(const char *line)
 {
-	return starts(line, "[wring: sysrq ") || starts(line, "sysrq: Show ") || starts(line, "NMI backtrace for cpu") ||
-	       starts(line, "Kernel panic - not syncing");
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(beginnings); i++)
+		if (starts(line, beginnings[i]))
+			return true;
+	return false;
 }
 
 /* How a task gets to sleep says nothing of what it waits for. */
@@ -170,6 +174,14 @@ static void feed(void *data, const char *line)
 void wring_post_mortem_of(const char *console, struct wring_post_mortem *ret)
 {
 	*ret = (struct wring_post_mortem){ .n = 0 };
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(beginnings); i++) {
+		const char *p = strstr(console, beginnings[i]);
+
+		while (p && p > console && p[-1] != '\n')
+			p--;
+		if (p && (!ret->from || (size_t)(p - console) < ret->from))
+			ret->from = (size_t)(p - console);
+	}
 	wring_klog_split(console, feed, ret);
 	wring_post_mortem_end(ret);
 }

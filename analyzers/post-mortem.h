@@ -13,6 +13,7 @@ struct wring_stood {
 struct wring_post_mortem {
 	struct wring_stood rows[64];
 	size_t n, left_out;
+	size_t from;      /* wring_post_mortem_of(): where in the text it begins; 0: nowhere */
 	bool begun, collects; /* while it is fed */
 };
 /* Feed it all lines of a console, without their time stamps; what is before the first question or the panic does not count. */

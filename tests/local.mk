@@ -95,6 +95,7 @@ endif
 # ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
 fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output \
 	tests/fuzz/fuzz_report tests/fuzz/fuzz_html tests/fuzz/fuzz_record
+	tests/fuzz/fuzz_report tests/fuzz/fuzz_html tests/fuzz/fuzz_console
 fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)
@@ -119,6 +120,9 @@ tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(fuzz_sources) $(judg
 	harness/run/display.c
 nodist_tests_fuzz_fuzz_record_SOURCES = $(store_built) $(report_built)
 tests_fuzz_fuzz_record_LDADD = $(judge_libs)
+tests_fuzz_fuzz_console_SOURCES = tests/fuzz/fuzz_console.c $(fuzz_sources) $(judge_sources) harness/vm/symbols.c harness/vm/child.c
+nodist_tests_fuzz_fuzz_console_SOURCES = $(store_built) $(report_built)
+tests_fuzz_fuzz_console_LDADD = $(judge_libs)
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 

@@ -8,7 +8,7 @@
 #include "analyzers/report/text.h"
 #include "harness/base/util.h"
 
-enum { LOG_LINES = 80 };
+enum { LOG_LINES = 80, CONSOLE_BYTES = 128 << 10 };
 
 /* ---- findings ---- */
 
@@ -147,6 +147,13 @@ void wring_html_post_mortem(FILE *out, struct wring_html_run *r)
 	if (p.left_out)
 		wring_html(out, "<p class=\"quiet\">And %zu more.</p>\n", p.left_out);
 	wring_html(out, "<p class=\"quiet\">%s</p>\n", remains);
+	if (!p.from)
+		return;
+	/* enough for who has this page and not the database */
+	if (strlen(text + p.from) > CONSOLE_BYTES)
+		text[p.from + CONSOLE_BYTES] = '\0';
+	wring_html(out, "<details class=\"paper\"><summary>What it said</summary>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"console\">"
+			"<pre class=\"log\">%s</pre></div>\n</details>\n", text + p.from);
 }
 
 /* ---- commands ---- */

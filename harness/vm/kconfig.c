@@ -41,6 +41,8 @@ static const struct option options[] = {
 	{ .name = "SERIAL_8250_CONSOLE", .required = true, .why = "panics are read from the console" },
 	{ .name = "MAGIC_SYSRQ", .required = true, .why = "stacks of a guest that hangs" },
 	{ .name = "MAGIC_SYSRQ_SERIAL", .required = true, .why = "the same, asked for over the serial line" },
+	{ .name = "FW_CFG_SYSFS", .module = true, .why = "--dump-guest: vmcoreinfo in the dump, for drgn and makedumpfile" },
+	{ .name = "KEXEC", .why = "the same" },
 	{ .name = "CGROUP_PIDS", .why = "a bound on runaway workloads" },
 	{ .name = "CPUSETS", .why = "binding groups to nodes" },
 	{ .name = "BLK_CGROUP", .why = "io.stat, and writeback charged to its group" },

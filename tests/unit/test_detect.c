@@ -1237,6 +1237,38 @@ static void test_log_starved(void **state)
 }
 
 /* The guest panics: the record stream ends, the console goes on. */
+static const char sysrq_612[] =
+	"[    2.338298] sysrq: Show backtrace of all active CPUs\r\n"
+	"[    2.341086] NMI backtrace for cpu 1\r\n"
+	"[    2.341463] CPU: 1 UID: 0 PID: 90 Comm: wring-load Tainted: G           OE      6.12.117+deb12-cloud-amd64 #1  Debian\r\n"
+	"[    2.341883] Call Trace:\r\n"
+	"[    2.342028]  <IRQ>\r\n"
+	"[    2.345706]  dump_stack_lvl+0x64/0x80\r\n"
+	"[    2.345878]  __handle_sysrq+0xa7/0x1a0\r\n"
+	"[    2.346465]  </IRQ>\r\n"
+	"[    2.346482]  <TASK>\r\n"
+	"[    2.346496] RIP: 0010:shrink_slab+0x4e/0x3a0\r\n"
+	"[    2.346515] RSP: 0018:ffffcd22803d7ed8 EFLAGS: 00000206\r\n"
+	"[    2.346551]  ? __pfx_schedule_timeout+0x10/0x10\r\n"
+	"[    2.346551]  do_shrink_slab+0x1/0x2\r\n"
+	"[    2.379432] NMI backtrace for cpu 2\r\n"
+	"[    2.387102] CPU: 2 UID: 0 PID: 0 Comm: swapper/2 Tainted: G           OE      6.12.117+deb12-cloud-amd64 #1  Debian\r\n"
+	"[    2.387568] RIP: 0010:pv_native_safe_halt+0xf/0x20\r\n"
+	"[    2.393748]  <TASK>\r\n"
+	"[    2.393847]  default_idle+0x9/0x20\r\n"
+	"[    2.455245] sysrq: Show Blocked State\r\n"
+	"[    2.455584] task:init            state:D stack:0     pid:1     tgid:1     ppid:0      flags:0x00004002\r\n"
+	"[    2.457198]  __schedule+0x4e0/0xbf0\r\n"
+	"[    2.457356]  schedule+0x27/0xc0\r\n"
+	"[    2.459843]  schedule_timeout+0x15d/0x170\r\n"
+	"[    2.459973]  __wait_for_common+0x93/0x1e0\r\n"
+	"[    2.460184]  ? __pfx_stuck_init+0x10/0x10 [stuck]\r\n"
+	"[    2.460309]  stuck_init+0x21/0xff0 [stuck]\r\n"
+	"[    2.628369] sysrq: Show State\r\n"
+	"[    2.628622] task:kthreadd        state:S stack:0     pid:2     tgid:2     ppid:0      flags:0x00004000\r\n"
+	"[    2.628700]  __schedule+0x4e0/0xbf0\r\n"
+	"[    2.628800]  kthreadd+0x1/0x2\r\n";
+
 static void test_log_panic(void **state)
 {
 	struct synth s;
@@ -1269,6 +1301,16 @@ static void test_log_panic(void **state)
 	synth_judge(&s, "kernel-log");
 	EXPECT(&s, "hang", "fail");
 	assert_non_null(strstr(synth_find(&s, "hang")->evidence, "shrink_lruvec+0x10"));
+	synth_done(&s);
+	/* sysrq l, w and t of 6.12: who is interrupted, not how the question came; who is blocked, not who sleeps; no idle CPU */
+	log_run(&s, "nothing");
+	synth_event(&s, 2500, "guest", "hang", "no record for 60 s");
+	OK(&s, wring_store_console(s.st, s.boot, sysrq_612, strlen(sysrq_612), &s.err));
+	synth_judge(&s, "kernel-log");
+	EXPECT(&s, "hang", "fail");
+	assert_string_equal(strstr(synth_find(&s, "hang")->evidence, " | "),
+			    " | CPU 1, wring-load (pid 90): shrink_slab+0x4e/0x3a0 < do_shrink_slab+0x1/0x2"
+			    " | init (pid 1), blocked: __wait_for_common+0x93/0x1e0 < stuck_init+0x21/0xff0 [stuck]");
 	synth_done(&s);
 }
 

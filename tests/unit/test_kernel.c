@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -427,6 +428,38 @@ static int remove_dir(void **state)
 	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* ---- symbols: of Debian's linux-image-6.1.0-56-cloud-amd64-dbg, and what that kernel, moved by KASLR, told of itself ---- */
+
+static void test_symbols(void **state)
+{
+	static const char console[] = "[wring: CPU 0 at ffffffffb53826fe, in the kernel]\r\n"
+				      "[wring: CPU 1 at ffffffffc0668007, in the kernel]\r\n"
+				      "[wring: divide error handler: ffffffffb5e00990]\r\n"
+				      "[   38.1] RAX: ffffffffb5382601 RBX: ffffd4f500323c28\r\n"
+				      "[   38.1]  multi_cpu_stop+0x6e/0x120\r\n";
+	char path[40];
+	struct wring_kernel k = { .system_map = path };
+	int fd = memfd_create("System.map", MFD_CLOEXEC);
+	char *text;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	dprintf(fd, "ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n");
+	assert_null(wring_kernel_symbolise(&k, console));
+	assert_int_equal(ftruncate(fd, 0) + lseek(fd, 0, SEEK_SET), 0);
+	for (unsigned i = 0; i < 1000; i++)
+		dprintf(fd, "ffffffff810%05x T filler%u\n", i, i);
+	dprintf(fd, "ffffffff81182690 t multi_cpu_stop\nffffffff811827b0 T stop_two_cpus\nffffffff81c00990 T asm_exc_divide_error\n"
+		"ffffffff81c009b0 T asm_exc_overflow\n");
+	text = wring_kernel_symbolise(&k, console);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "[wring: CPU 0 at ffffffffb53826fe, in the kernel] multi_cpu_stop+0x6e\r\n"));
+	assert_non_null(strstr(text, "[wring: CPU 1 at ffffffffc0668007, in the kernel]\r\n")); /* of a module */
+	assert_non_null(strstr(text, "RAX: ffffffffb5382601 RBX: ffffd4f500323c28\r\n"));
+	free(text);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_other_debs),
 		cmocka_unit_test(test_modinfo),
 		cmocka_unit_test(test_modinfo_on_garbage),
+		cmocka_unit_test(test_symbols),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
