@@ -44,7 +44,7 @@ boot_scripts() {
 				sysctl -a 2>/dev/null | grep '^vm\.' | diff /tmp/sysctls -
 			} >\$n.left 2>&1
 		done
-		tar -C /tmp/out -cf /dev/virtio-ports/out .
+		for port in /dev/vport*; do tar -C /tmp/out -cf "\$port" .; done
 		sync
 		poweroff -f
 	END

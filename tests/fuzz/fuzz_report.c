@@ -248,7 +248,7 @@ static void judge(char *const *t)
 	must(wring_store_judge(st, run_id, m, WRING_ARRAY_SIZE(m), rows, WRING_ARRAY_SIZE(rows), &err), &err);
 }
 
-static char *write_format(const struct wring_format *f, char *const *t, char *plan, size_t *len)
+__attribute__((noinline)) static char *write_format(const struct wring_format *f, char *const *t, char *plan, size_t *len)
 {
 	struct wring_run_row row = { .id = run_id, .boot = 1, .uuid = t[4], .scenario = t[5], .label = t[6], .arm = (char *)"a", .started = t[7],
 				     .outcome = (char *)"broken", .reason = t[8], .plan = plan, .where = (char *)"vm",

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -84,17 +85,19 @@ static void test_quality_control(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(all); i++) {
-		char *path = wring_strf("%s/tests/fixtures/tcpd/quality_control_%s.txt", getenv("top_srcdir") ? getenv("top_srcdir") : ".", all[i].name);
-		FILE *f = fopen(path, "r");
+		const char *top = getenv("top_srcdir");
 		struct wring_change c[8];
+		char path[4096];
 		double y[400];
 		size_t n = 0, found, hits = 0;
+		FILE *f;
 
+		snprintf(path, sizeof(path), "%s/tests/fixtures/tcpd/quality_control_%s.txt", top ? top : ".", all[i].name);
+		f = fopen(path, "r");
 		assert_non_null(f);
 		while (n < 400 && fscanf(f, "%lf", &y[n]) == 1)
 			n++;
 		fclose(f);
-		free(path);
 		assert_int_equal(n, all[i].n);
 		found = changes(y, n, NULL, c);
 		for (size_t k = 0; k < found && k < 8; k++) {

@@ -21,7 +21,7 @@ teardown() { wring_teardown; }
 	done
 	names=$(ls ./*.sh | wc -l)
 	[ "$names" -ge 10 ]
-	boot_scripts 400 ./*.sh
+	boot_scripts 1500 ./*.sh
 	for s in ./*.sh; do
 		ran "$(basename "$s" .sh)"
 	done
