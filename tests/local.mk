@@ -94,8 +94,7 @@ endif
 
 # ---- fuzz targets: tests/run gives each its corpus, WRING_FUZZ_COUNT mutations and WRING_FUZZ_SEED ----
 fuzz_targets = tests/fuzz/fuzz_units tests/fuzz/fuzz_plan tests/fuzz/fuzz_wire tests/fuzz/fuzz_samplers tests/fuzz/fuzz_output \
-	tests/fuzz/fuzz_report tests/fuzz/fuzz_html tests/fuzz/fuzz_record
-	tests/fuzz/fuzz_report tests/fuzz/fuzz_html tests/fuzz/fuzz_console
+	tests/fuzz/fuzz_report tests/fuzz/fuzz_html tests/fuzz/fuzz_record tests/fuzz/fuzz_console
 fuzz_sources = tests/fuzz/driver.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(fuzz_sources) $(harness_base_sources)

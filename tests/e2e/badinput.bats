@@ -380,10 +380,17 @@ refused() {
 
 	shift
 	wrong "$db" "$@" -- run --where=vm --db="$db" slab-at-max
+	wrong "$db" "$@" -- ab --where=vm --b append=x --db="$db" slab-at-max
 	wrong "$db" "$@" -- check --db="$db"
 	wrong "$db" "$@" -- export --db="$db"
+	wrong "$db" "$@" -- export --format=ktap last --db="$db"
 	wrong "$db" "$@" -- report --db="$db"
+	wrong "$db" "$@" -- report --format=html --db="$db" -o page.html
+	wrong "$db" "$@" -- trend --db="$db"
+	wrong "$db" "$@" -- compare 1 2 --db="$db"
+	wrong "$db" "$@" -- compare last --db="$db"
 	wrong "$db" "$@" -- db check --db="$db"
+	wrong "$db" "$@" -- db prune --days=1 --db="$db"
 	wrong "$db" "$@" -- db merge "$db" --db=into.db
 	wrong "$db" "$@" -- list runs --db="$db"
 	wrong "$db" "$@" -- show 1 --db="$db"
@@ -415,14 +422,62 @@ refused() {
 		data = bytearray(open("made.db", "rb").read())
 		for i in range(100, len(data)): data[i] = random.randrange(256)
 		open("corrupt.db", "wb").write(data)
-		open("cut.db", "wb").write(open("made.db", "rb").read()[:5000])
+		data = open("made.db", "rb").read()
+		open("cut.db", "wb").write(data[:5000])
+		# as a copy that did not get to its end, and one whose space was there before its content
+		open("half.db", "wb").write(data[:len(data) // 2 // 4096 * 4096])
+		open("zeros.db", "wb").write(data[:3 * 4096] + bytes(len(data) - 3 * 4096))
 	END
-	refused corrupt.db
-	refused cut.db
+	for db in corrupt cut half zeros; do
+		refused $db.db
+	done
+}
+
+@test "databases: nothing was written yet" {
+	: >empty.db
+	for args in check "check 1" export report trend "compare 1 2" "list runs" "show 1" "db check" "db prune --days=1" "db prune --days=1 --dry-run"; do
+		# shellcheck disable=SC2086
+		wrong "empty.db is empty" "wring run" -- $args --db=empty.db
+		# shellcheck disable=SC2086
+		wrong "no database none.db" "wring run" -- $args --db=none.db
+	done
+	wrong "empty.db is empty" -- db merge empty.db --db=into.db
+	[ ! -e into.db ] && [ ! -e none.db ]
+}
+
+# A recorder that was killed: its newest part is in the log beside the database.
+@test "databases: half-written, with the log that a killed recorder leaves" {
+	mkdb ok unfinished
+	python3 - <<-'END'
+		import os, sqlite3
+		d = sqlite3.connect("made.db", isolation_level=None)
+		d.execute("PRAGMA journal_mode = WAL")
+		d.execute("UPDATE run SET label = 'newest'")
+		os._exit(0) # no checkpoint
+	END
+	[ -s made.db-wal ]
+	cp made.db dead.db
+	cp made.db-wal dead.db-wal
+	for args in "list runs" report "export --format=csv" "show 1"; do
+		# shellcheck disable=SC2086
+		wring $args --db=dead.db >out 2>err
+		[ ! -s err ]
+		grep -q newest out || [ "$args" = report ] || [ "$args" = "show 1" ] || { cat out; return 1; }
+	done
+	run -4 wring check --db=dead.db
+	[[ $output == *"not finished"* ]]
+	run -0 wring db check --db=dead.db
+	[[ $output == *"2 runs (1 not finished"* ]]
+	# the log cut off within a transaction: what was whole before it is there
+	cp made.db cut.db
+	head -c $(($(wc -c <made.db-wal) - 100)) made.db-wal >cut.db-wal
+	run -0 wring db check --db=cut.db
+	[[ $output == *"2 runs (1 not finished"* ]]
 }
 
 @test "databases: locked by another program" {
 	mkdb ok
+	cp made.db other.db
 	mkfifo hold
 	python3 -c 'import sqlite3, sys
 d = sqlite3.connect("made.db", isolation_level=None)
@@ -431,9 +486,15 @@ print("locked", flush=True)
 sys.stdin.read()' <>hold >locked 2>&1 3>&- &
 	holder=$!
 	within 10 grep -q locked locked
-	wrong made.db "locked" -- run --where=vm --db=made.db slab-at-max || { kill $holder; return 1; }
+	for args in "run --where=vm slab-at-max" "ab --where=vm --b append=x slab-at-max" check "db prune --days=1" "db merge other.db"; do
+		# shellcheck disable=SC2086
+		wrong made.db "locked" -- $args --db=made.db || { kill $holder; return 1; }
+	done
 	# readers do not mind
-	wring list runs --db=made.db | grep -q made-up
+	for args in "list runs" "show 1" report "report --format=html" export trend "db check" "db prune --days=1 --dry-run"; do
+		# shellcheck disable=SC2086
+		wring $args --db=made.db >seen 2>&1 || { echo "$args"; cat seen; kill $holder; return 1; }
+	done
 	kill $holder
 	wait $holder || true
 }
@@ -444,25 +505,34 @@ sys.stdin.read()' <>hold >locked 2>&1 3>&- &
 	mkdb ok
 	home=$(mktemp -d /tmp/badinput.XXXXXX)
 	cp made.db "$home/ro.db"
+	cp made.db "$home/other.db"
 	cp "$WRING_BUILD/wring" "$home"
 	chmod 755 "$home"
-	chmod 444 "$home/ro.db"
+	chmod 444 "$home"/*.db
 	as=()
 	if [ "$(id -u)" = 0 ]; then
 		command -v setpriv >/dev/null || skip "root may write everywhere, and there is no setpriv"
 		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	fi
 	code=0
-	"${as[@]}" "$home/wring" check --db="$home/ro.db" >out 2>err || code=$?
-	cat err
-	[ $code = 2 ]
-	[ "$(wc -l <err)" = 1 ]
-	grep -q "ro.db" err
-	cmp made.db "$home/ro.db"
+	for args in check "db prune --days=1" "db merge $home/other.db"; do
+		code=0
+		# shellcheck disable=SC2086
+		"${as[@]}" "$home/wring" $args --db="$home/ro.db" >out 2>err || code=$?
+		cat err
+		[ $code = 2 ]
+		[ "$(wc -l <err)" = 1 ]
+		grep -q "ro.db.*read-only" err
+		cmp made.db "$home/ro.db"
+	done
 	# and reading it is no mistake
+	for args in "list runs" "show 1" report "report --format=html" export "export --format=junit" trend "db check"; do
+		# shellcheck disable=SC2086
+		"${as[@]}" "$home/wring" $args --db="$home/ro.db" >out
+	done
 	"${as[@]}" "$home/wring" list runs --db="$home/ro.db" | grep -q made-up
 	"${as[@]}" "$home/wring" export --db="$home/ro.db" | jq -e '.runs | length == 1'
-	[ "$(ls "$home" | wc -l)" = 2 ]
+	[ "$(ls "$home" | wc -l)" = 3 ]
 	rm -r "$home"
 }
 
