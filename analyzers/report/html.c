@@ -226,19 +226,28 @@ static const char *why(const struct wring_run_row *row, const struct wring_html_
 	return run->findings.n ? "all invariants held" : "nothing was judged";
 }
 
-/* Sections exist for the first n rows only. */
+static void table_of_runs(FILE *out, const char *caption)
+{
+	wring_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table class=\"runs\"><caption>%s</caption><thead><tr>"
+			"<th scope=\"col\">Outcome</th><th scope=\"col\">Scenario</th><th scope=\"col\">Why</th><th scope=\"col\">Kernel</th>"
+			"<th scope=\"col\">Took</th><th scope=\"col\">Run</th></tr></thead><tbody>\n", caption, caption);
+}
+
+/* Sections exist for the first rows only; the others are folded away, so that what comes next is not far below. */
 static void overview(FILE *out, const struct wring_run_row *const *rows, size_t n, const struct wring_html_run *run, size_t sections)
 {
 	size_t shown = n < MAX_ROWS ? n : MAX_ROWS;
 
 	if (!n)
 		return;
-	wring_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"all runs\"><table class=\"runs\"><caption>All runs</caption><thead><tr>"
-			"<th scope=\"col\">Outcome</th><th scope=\"col\">Scenario</th><th scope=\"col\">Why</th><th scope=\"col\">Kernel</th>"
-			"<th scope=\"col\">Took</th><th scope=\"col\">Run</th></tr></thead><tbody>\n");
+	table_of_runs(out, "All runs");
 	for (size_t i = 0; i < shown; i++) {
 		const struct wring_run_row *r = rows[i];
 
+		if (i == sections) {
+			wring_html(out, "</tbody></table></div>\n<details><summary>%zu more runs</summary>\n", shown - i);
+			table_of_runs(out, "More runs");
+		}
 		wring_html(out, "<tr><td><b class=\"badge %s\">%s</b></td><th scope=\"row\">", r->outcome, r->outcome);
 		if (i < sections)
 			wring_html(out, "<a href=\"#run%u\">%s</a>", (unsigned)i, r->scenario);
@@ -249,6 +258,8 @@ static void overview(FILE *out, const struct wring_run_row *const *rows, size_t 
 			   r->arm ? r->arm : "", r->duration_s, (long long)r->id);
 	}
 	wring_html(out, "</tbody></table></div>\n");
+	if (shown > sections)
+		wring_html(out, "</details>\n");
 	if (n > shown)
 		wring_html(out, "<p class=\"quiet\">%zu of %zu runs, failures first. <code>wring list runs</code> shows them all.</p>\n", shown, n);
 }
