@@ -174,12 +174,7 @@ static int store_results(struct wring_view *v, const struct base *b, struct wrin
 	const struct wring_results *res = v->results;
 	const struct wring_finding_row *f = deciding(res);
 	_cleanup_free_ char *reason = NULL;
-	int r;
 
-	r = wring_store_judge(v->store, v->run, res->metrics, res->n_metrics, res->findings,
-			      res->n_findings, err);
-	if (r)
-		return r;
 	if (f && (b->outcome == WRING_BROKEN || b->outcome == WRING_NOISY))
 		reason = wring_strf("%s/%s" WAS "%s: %s", f->detector, f->class,
 				    wring_outcome_name(b->outcome), b->reason);
@@ -189,8 +184,9 @@ static int store_results(struct wring_view *v, const struct base *b, struct wrin
 		reason = wring_strf("%s", b->reason);
 	if (!reason)
 		return wring_err_set(err, -ENOMEM, "out of memory while judging");
-	return wring_store_set_outcome(
-		v->store, v->run, wring_outcome_name(f ? WRING_FAIL : b->outcome), reason, err);
+	return wring_store_judge(v->store, v->run, &(struct wring_judged){ v->row->outcome, v->row->reason,
+				 wring_outcome_name(f ? WRING_FAIL : b->outcome), reason }, res->metrics, res->n_metrics, res->findings,
+				 res->n_findings, err);
 }
 
 static int judge_view(struct wring_view *v, const struct base *b, struct wring_known *known,

@@ -43,14 +43,16 @@ static int prune_run(struct wring_store *st, const struct wring_run_row *run, st
 int wring_store_prune(struct wring_store *st, const struct wring_prune *p, size_t *ret_runs, struct wring_err *err)
 {
 	struct wring_runs runs;
+	char yesterday[40];
 	int r = wring_store_runs(st, NULL, &runs, err);
 
 	*ret_runs = 0;
+	wring_rfc3339(wring_realtime_ns() - 86400 * WRING_NSEC_PER_SEC, yesterday, sizeof(yesterday));
 	for (size_t i = 0; !r && i < runs.n; i++) {
 		const struct wring_run_row *run = &runs.rows[i];
 
-		/* RFC 3339 in UTC: the order of the text is that of time */
-		if (strcmp(run->started, p->before) >= 0 || (p->keep_failed && !strcmp(run->outcome, "fail")) ||
+		/* RFC 3339 in UTC: the order of the text is that of time. One that has not ended may be running: a scenario takes a day at most */
+		if (strcmp(run->started, p->before) >= 0 || (run->duration_s <= 0 && strcmp(run->started, yesterday) >= 0) || (p->keep_failed && !strcmp(run->outcome, "fail")) ||
 		    wring_store_is_pruned(st, run->uuid))
 			continue;
 		r = p->dry_run ? 0 : prune_run(st, run, err);

@@ -187,17 +187,6 @@ static int check_changed(struct wring_store *st, int64_t run, struct wring_err *
 			     run);
 }
 
-int wring_store_set_outcome(struct wring_store *st, int64_t run, const char *outcome,
-			    const char *reason, struct wring_err *err)
-{
-	int r = check_writer(st, "storing an outcome", err);
-
-	if (r == 0)
-		r = wring_db_run(st, err, "UPDATE run SET outcome = ?, reason = ? WHERE id = ?",
-				 "ssi", outcome, reason, run);
-	return r < 0 ? r : check_changed(st, run, err);
-}
-
 static void forget_run(struct wring_pending *p, int64_t run)
 {
 	struct segment **at = &p->segments, *g;
@@ -635,7 +624,7 @@ static int insert_findings(struct wring_store *st, int64_t run, const struct wri
 	return r;
 }
 
-int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_metric_row *m,
+int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_judged *j, const struct wring_metric_row *m,
 		      size_t n_metrics, const struct wring_finding_row *f, size_t n_findings,
 		      struct wring_err *err)
 {
@@ -643,7 +632,14 @@ int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_me
 
 	if (r < 0)
 		return r;
-	r = wring_db_run(st, err, "DELETE FROM metric WHERE run = ?", "i", run);
+	if (j) {
+		r = wring_db_run(st, err, "UPDATE run SET outcome = ?, reason = ? WHERE id = ? AND outcome = ? AND reason = ?", "ssiss",
+				 j->outcome, j->reason, run, j->was, j->was_reason);
+		if (r == 0 && !sqlite3_changes(st->db))
+			return wring_db_end(st, 0, err);
+	}
+	if (r == 0)
+		r = wring_db_run(st, err, "DELETE FROM metric WHERE run = ?", "i", run);
 	if (r == 0)
 		r = wring_db_run(st, err, "DELETE FROM finding WHERE run = ?", "i", run);
 	if (r == 0)

@@ -65,17 +65,17 @@ int wring_store_commit(struct wring_store *st, struct wring_err *err);
 /* Sets outcome and reason, repacks the run's chunks into large ones, commits. */
 int wring_store_finish_run(struct wring_store *st, int64_t run, const char *outcome, const char *reason,
 			   double duration_s, struct wring_err *err);
-/* Only outcome and reason (after judging), no repacking. */
-int wring_store_set_outcome(struct wring_store *st, int64_t run, const char *outcome, const char *reason, struct wring_err *err);
-
 struct wring_metric_row { const char *name, *unit; double value; const char *better /* "lower"|"higher"|"" */, *tier /* "primary"|"secondary"|"info" */; };
 struct wring_finding_row {
 	const char *detector, *class, *verdict /* pass fail known suspect inconclusive skip */;
 	double value, limit;
 	const char *unit, *evidence /* numbers and a sentence */, *link /* known findings, else "" */;
 };
-/* Replaces all metrics and findings of the run, in one transaction. */
-int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_metric_row *m, size_t n_metrics,
+/* What a run comes to, and what it was when it was read. */
+struct wring_judged { const char *was, *was_reason, *outcome, *reason; };
+/* Replaces all metrics and findings of the run, and its outcome, in one transaction. Where it is no longer what it was (its recorder
+ * has ended it meanwhile, or somebody else judged it) nothing is changed. j NULL: the outcome stays, whatever it is. */
+int wring_store_judge(struct wring_store *st, int64_t run, const struct wring_judged *j, const struct wring_metric_row *m, size_t n_metrics,
 		      const struct wring_finding_row *f, size_t n_findings, struct wring_err *err);
 
 /* ---- reading ---- */

@@ -13,6 +13,7 @@
 #define AWAY_NS (2 * WRING_NSEC_PER_SEC) /* we look ten times a second */
 #define MAX_SOURCES 65536
 #define MAX_KEYS 20000
+#define MAX_VALUES 4000000 /* of all sources: what a guest can make us hold */
 
 struct wring_record_source {
 	int64_t *prev;
@@ -50,7 +51,7 @@ static void forget_sources(struct wring_recorder *r)
 	}
 	free(r->sources);
 	r->sources = NULL;
-	r->n_sources = 0;
+	r->n_sources = r->n_values = 0;
 }
 
 void wring_recorder_done(struct wring_recorder *r)
@@ -86,6 +87,15 @@ static char *take_str(struct wring_rbuf *b)
 	const char *s = wring_get_str(b, &n);
 
 	return strndup(s, n);
+}
+
+/* So that the difference of any two is a number: 146 years from the boot on. */
+static int64_t get_time(struct wring_rbuf *b)
+{
+	uint64_t t = wring_get_u64(b);
+
+	b->bad = b->bad || t > INT64_MAX / 2;
+	return b->bad ? 0 : (int64_t)t;
 }
 
 static char *new_uuid(void)
@@ -165,7 +175,7 @@ static int on_begin(struct wring_recorder *r, struct wring_rbuf *b, struct wring
 {
 	_cleanup_free_ char *name = NULL;
 
-	r->t_ns = (int64_t)wring_get_u64(b);
+	r->t_ns = get_time(b);
 	name = take_str(b);
 	if (r->run || r->done >= r->scenarios->n || !name || strcmp(r->scenarios->rows[r->done]->name, name))
 		return wring_err_set(err, -EBADMSG, "record stream: scenario '%s' begins out of turn", name ? name : "");
@@ -179,7 +189,7 @@ static int on_end(struct wring_recorder *r, struct wring_rbuf *b, struct wring_e
 {
 	_cleanup_free_ char *outcome = NULL, *reason = NULL;
 
-	r->t_ns = (int64_t)wring_get_u64(b);
+	r->t_ns = get_time(b);
 	outcome = take_str(b);
 	reason = take_str(b);
 	if (!r->run || !outcome || !reason)
@@ -232,11 +242,12 @@ static int on_keys(struct wring_recorder *r, struct wring_rbuf *b, struct wring_
 	struct wring_key *keys;
 	int x = 0;
 
-	if (!r->run || b->bad || id >= r->n_sources || n > MAX_KEYS)
+	if (!r->run || b->bad || id >= r->n_sources || n > MAX_KEYS || n > MAX_VALUES - r->n_values + r->sources[id].n)
 		return wring_err_set(err, -EBADMSG, "record stream: keys of source %llu out of turn", (unsigned long long)id);
 	keys = calloc(n + 1, sizeof(*keys));
 	free(r->sources[id].prev);
 	r->sources[id].prev = calloc(n + 1, sizeof(int64_t));
+	r->n_values += n - r->sources[id].n;
 	r->sources[id].n = n;
 	if (!keys || !r->sources[id].prev)
 		x = wring_err_set(err, -ENOMEM, "keys");
@@ -261,7 +272,9 @@ static int on_keys(struct wring_recorder *r, struct wring_rbuf *b, struct wring_
 
 static int on_sample(struct wring_recorder *r, struct wring_rbuf *b, struct wring_err *err)
 {
-	uint64_t id = wring_get_u64(b), t = wring_get_u64(b), duration = wring_get_u64(b), n = wring_get_u64(b);
+	uint64_t id = wring_get_u64(b);
+	int64_t t = get_time(b), duration = get_time(b);
+	uint64_t n = wring_get_u64(b);
 	struct wring_record_source *s;
 
 	if (!r->run || b->bad || id >= r->n_sources || !r->sources[id].prev || n != r->sources[id].n)
@@ -271,17 +284,17 @@ static int on_sample(struct wring_recorder *r, struct wring_rbuf *b, struct wrin
 		s->prev[i] = (int64_t)((uint64_t)s->prev[i] + (uint64_t)wring_get_s64(b));
 	if (b->bad)
 		return wring_err_set(err, -EBADMSG, "record stream: a sample is cut short");
-	r->t_ns = (int64_t)t;
+	r->t_ns = t;
 	for (size_t i = 0; i < s->n_shown; i++)
-		wring_gauge_set(s->shown[i].gauge, s->prev[s->shown[i].at], (int64_t)t);
-	return wring_store_sample(r->store, r->run, (int64_t)id, (int64_t)t, (int64_t)duration, s->prev, n, err);
+		wring_gauge_set(s->shown[i].gauge, s->prev[s->shown[i].at], t);
+	return wring_store_sample(r->store, r->run, (int64_t)id, t, duration, s->prev, n, err);
 }
 
 static int on_event(struct wring_recorder *r, struct wring_rbuf *b, struct wring_err *err)
 {
 	_cleanup_free_ char *kind = NULL, *subject = NULL, *text = NULL;
 
-	r->t_ns = (int64_t)wring_get_u64(b);
+	r->t_ns = get_time(b);
 	kind = take_str(b);
 	subject = take_str(b);
 	text = take_str(b);
@@ -299,7 +312,7 @@ static int on_event(struct wring_recorder *r, struct wring_rbuf *b, struct wring
 
 static int on_log(struct wring_recorder *r, struct wring_rbuf *b, struct wring_err *err)
 {
-	int64_t t = (int64_t)wring_get_u64(b);
+	int64_t t = get_time(b);
 	int level = (int)(wring_get_u64(b) & 7);
 	_cleanup_free_ char *text = take_str(b);
 
@@ -310,7 +323,7 @@ static int on_gap(struct wring_recorder *r, struct wring_rbuf *b, struct wring_e
 {
 	char text[64];
 
-	r->t_ns = (int64_t)wring_get_u64(b);
+	r->t_ns = get_time(b);
 	snprintf(text, sizeof(text), "frames=%llu", (unsigned long long)wring_get_u64(b));
 	return r->run ? wring_store_event(r->store, r->run, r->t_ns, "gap", "stream", text, err) : 0;
 }
@@ -331,7 +344,7 @@ static int dispatch(struct wring_recorder *r, enum wring_record type, struct wri
 	case WRING_REC_HELLO:
 		r->hello = true;
 		version = take_str(b);
-		r->t_ns = (int64_t)wring_get_u64(b);
+		r->t_ns = get_time(b);
 		x = wring_store_fact(r->store, r->boot, "agent.version", version ? version : "", err);
 		break;
 	case WRING_REC_INFO:
@@ -368,7 +381,10 @@ static int dispatch(struct wring_recorder *r, enum wring_record type, struct wri
 		break;
 	}
 	if (!x && b->bad)
-		x = wring_err_set(err, -EBADMSG, "record stream: a record of type %d is cut short", type);
+		x = wring_err_set(err, -EBADMSG, "record stream: a record of type %d is cut short, or of a time that cannot be", type);
+	/* what the store does not take as a value */
+	if (x == -EINVAL)
+		x = (wring_err_prefix(err, "record stream: a record of type %d", type), err->code = -EBADMSG);
 	return x;
 }
 

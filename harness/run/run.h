@@ -102,7 +102,7 @@ struct wring_recorder {
 	char stuck[200];                 /* the agent says that a step does not come back from the kernel */
 	int64_t *run_ids; size_t n_runs; /* every run begun, in order */
 	uint8_t *buf; size_t len, size;
-	struct wring_record_source *sources; size_t n_sources;
+	struct wring_record_source *sources; size_t n_sources, n_values;
 	int64_t last_commit_ns;
 	struct wring_progress *progress;
 };

@@ -356,6 +356,7 @@ memory.max = 1M'
 	printf '[a]\nscenario = x\ndetector = y\nclass = z\n' >no-reason.ini
 	printf '[a]\nscenario = x\ndetector = y\nclass = z\nreason = r\ncolour = blue\n' >colour.ini
 	printf 'rubbish\n' >rubbish.ini
+	wrong /dev/zero "too large" -- check --db=made.db --known=/dev/zero
 	for c in "run --where=vm --db=new.db slab-at-max" "check --db=made.db"; do
 		wrong "no-reason.ini:1" "reason" -- $c --known=no-reason.ini
 		wrong "colour.ini:6" "'colour'" "scenario, detector" -- $c --known=colour.ini
@@ -407,6 +408,13 @@ refused() {
 	refused text.db
 	refused bin
 	refused nowhere/x.db
+	mkfifo fifo
+	refused fifo "no regular file"
+	refused /dev/null "no regular file"
+	: >empty.db
+	for c in check "db prune --days=1" "list runs" export; do
+		wrong empty.db "is empty" -- $c --db=empty.db
+	done
 	wrong none.db "wring run" -- check --db=none.db
 	wrong none.db "wring run" -- export --db=none.db
 	wrong none.db -- list runs --db=none.db
@@ -534,6 +542,17 @@ sys.stdin.read()' <>hold >locked 2>&1 3>&- &
 	"${as[@]}" "$home/wring" export --db="$home/ro.db" | jq -e '.runs | length == 1'
 	[ "$(ls "$home" | wc -l)" = 3 ]
 	rm -r "$home"
+}
+
+@test "QEMU that does not run says why; a file limit and an ignored SIGCHLD are no reason" {
+	printf '#!/bin/sh\necho "no such library" >&2\nexit 127\n' >bin/qemu-system-x86_64
+	wrong_run "bin/qemu-system-x86_64 --version" "no such library" -- slab-at-max
+	printf '#!/bin/sh\nkill -KILL $$\n' >bin/qemu-system-x86_64
+	wrong_run "killed by a signal" -- slab-at-max
+	printf '#!/bin/sh\necho "QEMU emulator version 7.2.0"\n' >bin/qemu-system-x86_64
+	(trap '' CHLD; wring run --where=vm --dry-run slab-at-max >out)
+	head -c 200000 /dev/zero >>bzImage
+	(ulimit -f 100; wrong_run "too large" -- slab-at-max)
 }
 
 @test "runs that are not there" {

@@ -328,15 +328,61 @@ expected() { # KIND...
 	[ "$(wring export --db=empty.db | jq -c .runs)" = '[]' ]
 }
 
+# ends CODE COMMAND...: unlike bats' run, with redirections.
+ends() {
+	local want=$1 code=0
+
+	shift
+	"$@" || code=$?
+	[ $code = "$want" ] || { echo "$*: exit $code, not $want"; return 1; }
+}
+
 @test "an output that cannot be written is no success" {
 	mkdb x.db ok
-	for c in "list scenarios" "show slab-at-max" "export --db=x.db" "check --db=x.db"; do
-		code=0
-		wring $c >/dev/full 2>err || code=$?
-		[ $code != 0 ] || { echo "$c"; return 1; }
+	for c in --help --version "run --help" "load --list" "list scenarios" "list metrics" "show slab-at-max" "show 1 --db=x.db" "report --db=x.db" \
+		"report --db=x.db --format=html" "export --db=x.db" "check --db=x.db" "trend --db=x.db" "db check --db=x.db" "manual workloads" kconfig doctor; do
+		ends 4 wring $c >/dev/full 2>err
+		[ "$(wc -l <err)" = 1 ] || { echo "$c: $(cat err)"; return 1; }
 		grep -q 'No space left' err
+		ends 4 wring $c >&- 2>err
+		grep -q 'Bad file descriptor' err
 	done
-	[ "$(wring list scenarios 2>&1 >/dev/full | wc -l)" = 1 ]
+	# not the host's own, which root could spoil
+	device=/dev/full
+	if [ "$(id -u)" = 0 ]; then
+		device=
+		! mknod full c 1 7 2>/dev/null || device=full
+	fi
+	for c in "export -o" "report -o" "check --json"; do
+		# shellcheck disable=SC2086
+		[ -z "$device" ] || ends 4 wring ${c% *} --db=x.db "${c##* }" "$device" 2>err
+		[ -z "$device" ] || grep -q 'No space left' err
+	done
+	[ -z "$device" ] || [ -c "$device" ]
+	# what was found stays what was found
+	mkdb fail.db fail
+	ends 1 wring check --db=fail.db --json=fail.json >/dev/full 2>err
+	jq -e '.runs[0].outcome == "fail"' fail.json
+}
+
+@test "-o replaces a file, at once; a link stays a link, and a device or a pipe what it is" {
+	mkdb x.db ok
+	echo old >file
+	ln -s file link
+	mkfifo pipe
+	wring export --db=x.db -o link
+	[ -L link ]
+	jq -e '.runs | length == 1' file
+	cat pipe >read &
+	wring export --db=x.db -o pipe
+	wait
+	cmp read file
+	[ -p pipe ]
+	# a folder that takes no new file, a name that leaves no room for another
+	long=$(printf 'x%.0s' {1..255})
+	wring export --db=x.db -o "$long"
+	cmp "$long" file
+	[ -z "$(find . -name '*.tmp-*')" ]
 }
 
 # ---- judging again ----

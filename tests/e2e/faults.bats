@@ -172,6 +172,33 @@ teardown() { wring_teardown; }
 	run -4 wring check --db="$DB"
 }
 
+@test "a database that is removed while it is written ends the run: exit 4" {
+	wring_run_in_background "$T/idle.ini" "$T/brief.ini"
+	within 60 has_mark running
+	rm "$DB"*
+	exit_is 4
+	grep -q 'removed or replaced' "$T/out"
+	[ ! -e "$DB" ]
+	nothing_left
+}
+
+@test "nobody reads the output, no descriptor was open, no hangup counts: the document is there, exit 4" {
+	code=0
+	(trap '' HUP CHLD; wring_run "$T/brief.ini" <&- >&- 2>&-) || code=$?
+	[ $code -eq 4 ]
+	[ "$(jq -r '.runs[0].outcome' "$JSON")" = ok ]
+	db_is_sound
+	nothing_left
+}
+
+@test "interrupted before the guest began: exit 4, and said so" {
+	wring_run_in_background "$T/idle.ini"
+	kill -TERM "$PID"
+	exit_is 4
+	grep -q interrupted "$T/out"
+	nothing_left
+}
+
 interrupt() {
 	wring_run_in_background "$T/idle.ini" "$T/brief.ini"
 	within 60 has_mark running

@@ -88,7 +88,7 @@ static void timeline(struct wring_store *st, struct wring_err *err)
 	must(wring_store_log(st, run, 6001 * MS, 6, "oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/wring-1/made-up/work,task=x", err), err);
 	must(wring_store_log(st, run, 6002 * MS, 3, HOSTILE, err), err);
 	must(wring_store_event(st, run, 10000 * MS, "mark", "end", "", err), err);
-	must(wring_store_judge(st, run, &m, 1, f, 2, err), err);
+	must(wring_store_judge(st, run, NULL, &m, 1, f, 2, err), err);
 	must(wring_store_finish_run(st, run, "fail", HOSTILE, 10, err), err);
 }
 
@@ -107,7 +107,7 @@ static void comparison(struct wring_store *st, struct wring_err *err)
 			{ "oom_kills", "count", 0, "lower", "primary" } };
 		const struct wring_finding_row f = { "kernel-log", "warning", "pass", 0, 0, "lines", "none", "" };
 
-		must(wring_store_judge(st, run, m, 2, &f, 1, err), err);
+		must(wring_store_judge(st, run, NULL, m, 2, &f, 1, err), err);
 		must(wring_store_finish_run(st, run, "ok", "", 1, err), err);
 		must(wring_store_add_slot(st, id, i, i / 4, *arm == 'b', &run, 1, err), err);
 	}
@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 				must(wring_store_begin_run(st, boot, &meta, &run, &err), &err);
 				for (int k = 0; k < metrics; k++)
 					m[k].value = 1000 * (1 + 0.01 * noise()) * (k < 2 && at >= 0 && night >= at ? 1 + percent / 100 : 1);
-				must(wring_store_judge(st, run, m, (size_t)metrics, NULL, 0, &err), &err);
+				must(wring_store_judge(st, run, NULL, m, (size_t)metrics, NULL, 0, &err), &err);
 				must(wring_store_finish_run(st, run, "ok", "", 1, &err), &err);
 			}
 	}

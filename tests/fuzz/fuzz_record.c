@@ -54,7 +54,7 @@ static size_t put_line(struct wring_wbuf *b, const char *line, size_t len)
 			fields = types[i].fields;
 		}
 	again = strchr(fields, '|');
-	for (const char *p = line + 1; p < end; ) {
+	for (const char *p = line + 2; p <= end; ) { /* a tab at the end is an empty text behind it */
 		const char *tab = memchr(p, '\t', (size_t)(end - p));
 		size_t n = (size_t)((tab ? tab : end) - p);
 

@@ -245,7 +245,7 @@ static void judge(char *const *t)
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(verdicts); i++)
 		rows[i] = (struct wring_finding_row){ t[i], t[i + 1], verdicts[i], 1, 2.5, t[i + 2], t[i + 3], t[i + 4] };
-	must(wring_store_judge(st, run_id, m, WRING_ARRAY_SIZE(m), rows, WRING_ARRAY_SIZE(rows), &err), &err);
+	must(wring_store_judge(st, run_id, NULL, m, WRING_ARRAY_SIZE(m), rows, WRING_ARRAY_SIZE(rows), &err), &err);
 }
 
 __attribute__((noinline)) static char *write_format(const struct wring_format *f, char *const *t, char *plan, size_t *len)

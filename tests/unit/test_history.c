@@ -135,7 +135,7 @@ static void add_run(struct wring_store *st, int night, int nth, const char *plan
 	assert_int_equal(wring_store_begin_boot(st, &boot, &id, &err), 0);
 	assert_int_equal(wring_store_fact(st, id, "kernel.release", night < 20 ? "6.1" : "6.2", &err), 0);
 	assert_int_equal(wring_store_begin_run(st, id, &run, &id, &err), 0);
-	assert_int_equal(wring_store_judge(st, id, m, 2, NULL, 0, &err), 0);
+	assert_int_equal(wring_store_judge(st, id, NULL, m, 2, NULL, 0, &err), 0);
 	assert_int_equal(wring_store_finish_run(st, id, "ok", "", 1, &err), 0);
 }
 

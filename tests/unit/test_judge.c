@@ -376,7 +376,7 @@ static void test_json(void **state)
 	(void)state;
 	synth_open(&s, "vm");
 	put_run(&s, false, false, "ok", "");
-	OK(&s, wring_store_judge(s.st, s.run, m, 2, f, 2, &s.err));
+	OK(&s, wring_store_judge(s.st, s.run, NULL, m, 2, f, 2, &s.err));
 	text = print(&s, export_json);
 	doc = json_loads(text, 0, &error);
 	assert_non_null(doc);

@@ -339,6 +339,8 @@ static void test_boots_and_runs(void **state)
 	struct wring_store *st = open_store(f, WRING_STORE_WRITE);
 	int64_t boot, first, second;
 	struct wring_runs runs;
+	struct wring_findings findings;
+	const struct wring_finding_row d = { "kernel-log", "clean", "pass", 0, 0, "", "nothing", "" };
 
 	assert_null(wring_store_note(st));
 	assert_int_equal(wring_store_runs(st, NULL, &runs, &f->err), 0);
@@ -384,9 +386,16 @@ static void test_boots_and_runs(void **state)
 	assert_int_equal(wring_store_runs(st, "3", &runs, &f->err), -ENOENT);
 	assert_says(&f->err, "no run '3'");
 	assert_int_equal(wring_store_runs(st, "a1b2", &runs, &f->err), -ENOENT);
-	assert_int_equal(wring_store_set_outcome(st, 99, "ok", "", &f->err), -ENOENT);
-	assert_int_equal(wring_store_set_outcome(st, first, "great", "", &f->err), -EINVAL);
-	check(wring_store_set_outcome(st, first, "noisy", "spread 40 %", &f->err), &f->err);
+	assert_int_equal(wring_store_judge(st, first, &(struct wring_judged){ "broken", "not finished", "great", "" }, NULL, 0, NULL, 0, &f->err), -EINVAL);
+	check(wring_store_judge(st, first, &(struct wring_judged){ "broken", "not finished", "noisy", "spread 40 %" }, NULL, 0, &d, 1, &f->err), &f->err);
+	/* one that read it before that comes too late, with its findings as well */
+	check(wring_store_judge(st, first, &(struct wring_judged){ "broken", "not finished", "fail", "" }, NULL, 0, NULL, 0, &f->err), &f->err);
+	check(wring_store_runs(st, "1", &runs, &f->err), &f->err);
+	assert_string_equal(runs.rows[0].outcome, "noisy");
+	wring_runs_done(&runs);
+	check(wring_store_findings(st, first, &findings, &f->err), &f->err);
+	assert_int_equal(findings.n, 1);
+	wring_findings_done(&findings);
 	wring_store_close(st);
 	assert_single_file(f);
 }
@@ -434,7 +443,7 @@ static void test_facts_console_results(void **state)
 	free(text);
 
 	for (int i = 0; i < 2; i++) /* judged twice: replaced */
-		check(wring_store_judge(st, run, m, 2, d, 1, &f->err), &f->err);
+		check(wring_store_judge(st, run, NULL, m, 2, d, 1, &f->err), &f->err);
 	check(wring_store_metrics(st, run, &metrics, &f->err), &f->err);
 	check(wring_store_findings(st, run, &findings, &f->err), &f->err);
 	assert_int_equal(metrics.n, 2);
@@ -447,7 +456,7 @@ static void test_facts_console_results(void **state)
 	wring_findings_done(&findings);
 
 	const struct wring_metric_row wrong = { "x", "", 0, "sideways", "info" };
-	assert_int_equal(wring_store_judge(st, run, &wrong, 1, NULL, 0, &f->err), -EINVAL);
+	assert_int_equal(wring_store_judge(st, run, NULL, &wrong, 1, NULL, 0, &f->err), -EINVAL);
 	check(wring_store_metrics(st, run, &metrics, &f->err), &f->err);
 	assert_int_equal(metrics.n, 2); /* as before */
 	wring_metrics_done(&metrics);
@@ -578,7 +587,7 @@ static void test_samples_round_trip(void **state)
 	reader = open_store(f, WRING_STORE_READ);
 	assert_series(reader, run, "vmstat", "key", tr, 0, tr->n);
 	assert_int_equal(wring_store_sample(reader, run, 7, 0, 0, NULL, 0, &f->err), -EROFS);
-	assert_int_equal(wring_store_judge(reader, run, NULL, 0, NULL, 0, &f->err), -EROFS);
+	assert_int_equal(wring_store_judge(reader, run, NULL, NULL, 0, NULL, 0, &f->err), -EROFS);
 	wring_store_close(reader);
 	assert_single_file(f);
 	free(tr);
@@ -801,7 +810,7 @@ static void test_wrong_files(void **state)
 		assert_refused(f, (enum wring_store_mode)mode, -EINVAL, "not one of wring's");
 	unlink(f->path);
 	strcpy(f->path, f->dir);
-	assert_refused(f, WRING_STORE_WRITE, -EISDIR, "is a folder");
+	assert_refused(f, WRING_STORE_WRITE, -EINVAL, "is no regular file");
 	strcat(f->path, "/none/t.db");
 	assert_refused(f, WRING_STORE_WRITE, -ENOENT, "");
 }
@@ -1081,7 +1090,7 @@ static void test_reader_beside_writer(void **state)
 	add_run(other, add_boot(other, "b2"), "r2", "");
 	check(wring_db_begin(other, "holding the lock", &f->err), &f->err);
 	check(wring_db_exec(st, "PRAGMA busy_timeout = 20", &f->err), &f->err);
-	assert_int_equal(wring_store_set_outcome(st, run, "ok", "", &f->err), -EBUSY);
+	assert_int_equal(wring_store_judge(st, run, NULL, NULL, 0, NULL, 0, &f->err), -EBUSY);
 	assert_says(&f->err, "locked");
 	check(wring_store_sample(st, run, 1, tr->t[99] + 1, 0, tr->v[0], MANY_KEYS, &f->err),
 	      &f->err);
