@@ -63,8 +63,12 @@ static bool kernel_line(void)
 	return ok;
 }
 
+static const struct argp_option no_options[] = { WRING_HELP_OPTION, { 0 } };
+
 static int doctor(int argc, char **argv)
 {
+	static const struct argp argp = { no_options, wring_parse_one, "",
+		"Prints every capability found or missing, and the command that would supply it.", NULL, NULL, NULL };
 	static const struct { const char *program, *what, *remedy; } programs[] = {
 		{ "mkfs.ext4", "ext4 scratch disks", "apt-get install e2fsprogs" },
 		{ "mkfs.xfs", "xfs scratch disks", "apt-get install xfsprogs" },
@@ -73,14 +77,13 @@ static int doctor(int argc, char **argv)
 	char version[100] = "", why[200] = "";
 	struct wring_err err = { 0 };
 	bool host, vm, kvm;
-	int i = 1;
+	struct wring_one_arg a = { 0 };
+	int code = wring_args(&argp, "doctor", argc, argv, &a);
 
-	if (argc > i && strcmp(argv[i], "--help"))
-		return wring_usage_error("doctor takes no argument, not '%s'", argv[i]);
-	if (argc > i) {
-		puts("Usage: wring doctor\nPrints every capability found or missing and the command that would supply it.");
-		return WRING_EXIT_OK;
-	}
+	if (code)
+		return code;
+	if (a.what)
+		return wring_usage_error("doctor takes no argument, not '%s'", a.what);
 	host = host_line();
 	vm = !wring_qemu_version(version, sizeof(version), &err);
 	line(vm, "QEMU", vm ? version : err.msg, "");
@@ -97,27 +100,26 @@ static int doctor(int argc, char **argv)
 
 static int kconfig(int argc, char **argv)
 {
+	static const struct argp argp = { no_options, wring_parse_one, "[TREE]",
+		"Prints the kernel configuration the suite wants; with a build tree, .deb or unpacked package also checks it: exit 1 when something "
+		"required is missing.", NULL, NULL, NULL };
+	struct wring_one_arg a = { 0 };
 	struct wring_kernel *k = NULL;
 	struct wring_err err = { 0 };
 	const char *config;
-	int missing;
+	int missing, code = wring_args(&argp, "kconfig", argc, argv, &a);
 
-	if (argc > 1 && !strcmp(argv[1], "--help")) {
-		puts("Usage: wring kconfig [TREE]\nPrints the kernel configuration the suite wants; with a build tree, .deb or unpacked\n"
-		     "package also checks it: exit 1 when something required is missing.");
-		return WRING_EXIT_OK;
-	}
-	if (argc > 2)
-		return wring_usage_error("kconfig takes one build tree, not '%s'", argv[2]);
-	if (argc < 2)
+	if (code)
+		return code;
+	if (!a.what)
 		return wring_kconfig(NULL, stdout), WRING_EXIT_OK;
-	if (wring_kernel_open(argv[1], &k, &err))
+	if (wring_kernel_open(a.what, &k, &err))
 		return wring_complain(&err, WRING_EXIT_USAGE);
 	config = wring_kernel_config(k);
 	missing = config ? wring_kconfig(config, stdout) : -1;
 	wring_kernel_free(k);
 	if (missing < 0)
-		return wring_usage_error("%s: no configuration found beside this kernel", argv[1]);
+		return wring_usage_error("%s: no configuration found beside this kernel", a.what);
 	return missing ? WRING_EXIT_FAIL : WRING_EXIT_OK;
 }
 

@@ -164,6 +164,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_DURATION:
 		if (wring_parse_duration(arg, &a->duration_ns, &a->err))
 			wring_err_prefix(&a->err, "load: --duration");
+		else if (a->duration_ns && (a->duration_ns < WRING_NSEC_PER_MSEC || a->duration_ns > 23 * 3600 * WRING_NSEC_PER_SEC))
+			wring_err_set(&a->err, -ERANGE, "load: --duration=%s: accepted: 0s, or 1ms to 23h", arg);
 		return 0;
 	case O_PROCS: case O_THREADS: case O_GROUPS: parse_number(a, key, arg); return 0;
 	case O_GUEST_NODES:
@@ -231,13 +233,16 @@ static const char *default_footprint(void)
 static int check_footprint(struct args *a, const struct wring_workload *w, uint64_t memory, const char *whose)
 {
 	const char *text = param_value(a, "footprint"), *objects = param_value(a, "objects");
-	uint64_t footprint, max;
+	uint64_t footprint, in_all, max;
 	char one[24], all[24], has[24];
 
 	if (!is_held(a, w) || a->oom_ok || (objects && strcmp(objects, "0")) ||
 	    wring_parse_size(text ? text : default_footprint(), &footprint, NULL))
 		return 0;
-	footprint *= a->procs * (a->threads ? a->threads : 1); /* a footprint is each thread's */
+	/* a footprint is each thread's */
+	if (__builtin_mul_overflow(footprint, a->procs * (a->threads ? a->threads : 1) * a->groups, &in_all))
+		in_all = UINT64_MAX;
+	footprint = in_all / a->groups;
 	wring_format_size(footprint, one, sizeof(one));
 	if (a->files[O_MAX - O_HIGH] && !wring_parse_size(a->files[O_MAX - O_HIGH], &max, NULL)) {
 		if (footprint > max)
@@ -245,10 +250,10 @@ static int check_footprint(struct args *a, const struct wring_workload *w, uint6
 					     "-- footprint=SIZE makes it less, --oom-ok says it is meant", w->name, one, a->files[O_MAX - O_HIGH]);
 		return 0;
 	}
-	if (footprint * a->groups > memory)
+	if (in_all > memory)
 		return wring_err_set(&a->err, -ERANGE, "load: %s keeps what it makes: %s is more than the %s that %s has: "
 				     "-- footprint=SIZE makes it less, --max=SIZE limits it, --oom-ok says it is meant", w->name,
-				     wring_format_size(footprint * a->groups, all, sizeof(all)),
+				     wring_format_size(in_all, all, sizeof(all)),
 				     wring_format_size(memory, has, sizeof(has)), whose);
 	return 0;
 }

@@ -133,7 +133,7 @@ broken() {
 	wrong "run" "wring list scenarios" -- run
 	wrong "'b'" "one argument" -- list scenarios b
 	wrong "'x'" "doctor" -- doctor x
-	wrong "'b'" "kconfig" -- kconfig a b
+	wrong "'b'" "one argument" -- kconfig a b
 }
 
 @test "options: unknown, abbreviated, without value, with a value too many" {
@@ -587,6 +587,8 @@ wrong_load() {
 	wrong_load --procs "1 to 1024" -- anon --procs=1025
 	wrong_load --high 1Q -- dentry --high=1Q
 	wrong_load --duration 30s -- dentry --duration=5
+	wrong_load --duration=24h "1ms to 23h" -- dentry --duration=24h
+	wrong_load --duration=1ns "1ms to 23h" -- dentry --duration=1ns
 	wrong_load nosuch footprint=64M -- dentry -- nosuch
 	wrong_load --max=1G "before the --" -- dentry -- --max=1G
 	wrong_load nosuch name-length -- dentry -- nosuch=1
@@ -613,6 +615,7 @@ wrong_load() {
 	wrong_load "64M" "--max=32M" -- anon --max=32M
 	wrong_load "64M" "--max=40M" -- anon --max=40M --procs=2 -- footprint=32M
 	wrong_load "96M" "--max=64M" -- anon --max=64M --threads=3 -- footprint=32M
+	wrong_load "more than" -- anon --procs=1024 --threads=256 --groups=1024 -- footprint=4194304T
 	wrong_load "4G" "2G that the guest has" --max=SIZE -- anon -- footprint=4G
 	wrong_load "1.5G" "1G" -- shmem --memory=1G --groups=3 -- footprint=512M
 	for args in "anon --max=64M --oom-ok -- footprint=128M" "anon --max=64M -- footprint=60M" "dentry --max=32M -- footprint=8G" \

@@ -193,6 +193,7 @@ teardown() { wring_teardown; }
 
 @test "interrupted before the guest began: exit 4, and said so" {
 	wring_run_in_background "$T/idle.ini"
+	within 30 test -s "$DB"
 	kill -TERM "$PID"
 	exit_is 4
 	grep -q interrupted "$T/out"
