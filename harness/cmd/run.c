@@ -283,7 +283,7 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 	const char *db = wring_db_path(a->db);
 	int64_t *ids = NULL;
 	size_t n = 0;
-	bool cut, is_lost;
+	bool cut;
 	int r, code;
 
 	if (wring_interrupted)
@@ -297,14 +297,14 @@ static int run_here(struct wring_run_args *a, struct wring_place *p, struct wrin
 		announce(p, s, db);
 	r = run_reps(a, st, p, s, &ids, &n);
 	cut = wring_interrupted;
-	is_lost = r == -ENOSPC || r == -ESTALE;
-	if (r && n && !is_lost) {
+	if (r)
 		wring_complain(&a->err, 0);
-		a->err.code = 0;
-	}
+	a->err.code = 0;
 	/* Nothing was begun: a set-up error, for the caller to mend. */
-	if (r && (!n || is_lost))
-		code = wring_complain(&a->err, n ? WRING_EXIT_BROKEN : WRING_EXIT_USAGE);
+	if (r && !n)
+		code = WRING_EXIT_USAGE;
+	else if (r == -ENOSPC || r == -ESTALE)
+		code = WRING_EXIT_BROKEN;
 	else
 		code = conclude(a, st, known, ids, n);
 	if (cut)

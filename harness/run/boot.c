@@ -12,7 +12,6 @@
 #define BOOT_TCG_NS (180 * WRING_NSEC_PER_SEC)
 #define BOOT_KVM_NS (30 * WRING_NSEC_PER_SEC)
 #define SILENCE_NS (15 * WRING_NSEC_PER_SEC)
-#define OVERTIME_NS (90 * WRING_NSEC_PER_SEC)
 /* Below this share of one CPU over the post-mortem, the host did not let the guest run. */
 #define STARVED_SHARE 0.02
 /* The guest is starved when over such a stretch its CPUs wanted to run for half of it or more and hardly did. */
@@ -232,7 +231,7 @@ static int begin_boot(struct wring_recorder *r, struct wring_place *p, size_t fi
 
 /* ---- how it went ---- */
 
-enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME, STUCK, CORRUPT, FAILED };
+enum fate { GOES_ON, ENDED, PANICKED, HUNG, KILLED, PAUSED, STARVED, NO_BOOT, INTERNAL, INTERRUPTED, OVERTIME, IDLE, STUCK, CORRUPT, FAILED };
 
 struct watch {
 	struct wring_vm *vm;
@@ -356,9 +355,9 @@ static enum fate look(struct watch *w, struct wring_recorder *r)
 		snprintf(w->detail, sizeof(w->detail), "%s", r->stuck);
 		return is_starved(w, now) ? STARVED : STUCK;
 	}
-	if (r->run && now - r->begin_host_ns > (int64_t)r->scenarios->rows[r->current]->timeout_ns + OVERTIME_NS) {
+	if (wring_recorder_overdue(r)) {
 		*w->detail = '\0';
-		return is_starved(w, now) ? STARVED : OVERTIME;
+		return is_starved(w, now) ? STARVED : r->run ? OVERTIME : IDLE;
 	}
 	return look_at_silence(w, r, now);
 }
@@ -428,6 +427,7 @@ static const struct { enum fate fate; const char *subject, *reason; } words[] = 
 	{ PANICKED, "panic", "the guest's kernel panicked" },
 	{ HUNG, "hang", "the guest's kernel hung" },
 	{ OVERTIME, "hang", "the scenario did not end, long after its timeout" },
+	{ IDLE, "hang", "the agent begins no scenario" },
 	{ STUCK, "hang", "the guest's kernel does not let go of a task" },
 	{ CORRUPT, "corrupt", "the guest's record stream is damaged" },
 	{ KILLED, "killed", "QEMU was killed from outside" },
@@ -444,7 +444,7 @@ static enum fate post_mortem(struct watch *w, enum fate fate, bool may_look)
 	int64_t cpu = wring_vm_cpu_ns(w->vm), since = wring_now_ns();
 	char state[100];
 
-	if (fate != HUNG && fate != OVERTIME && fate != STUCK && fate != NO_BOOT)
+	if (fate != HUNG && fate != OVERTIME && fate != IDLE && fate != STUCK && fate != NO_BOOT)
 		return fate;
 	if (wring_vm_post_mortem(w->vm, 20000, !may_look) || fate == NO_BOOT)
 		return fate;

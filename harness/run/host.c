@@ -109,6 +109,7 @@ static void stop_agent(struct child *c)
 static int follow(struct wring_recorder *r, struct child *c, struct wring_err *err)
 {
 	struct pollfd fds[] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->pidfd, .events = POLLIN } };
+	const char *overdue;
 	int x = 0;
 
 	for (;;) {
@@ -131,7 +132,10 @@ static int follow(struct wring_recorder *r, struct child *c, struct wring_err *e
 		if (!x)
 			x = wring_recorder_tick(r, err);
 		/* A stream that cannot be stored is no reason to leave a loaded host behind: the agent tidies up first. */
-		if (x || c->told || fds[0].fd < 0 || *r->stuck || wring_interrupted || wring_recorder_now(r) - r->last_record_ns > SILENCE_NS)
+		overdue = wring_recorder_overdue(r);
+		if (overdue && !*r->error)
+			snprintf(r->error, sizeof(r->error), "%s", overdue);
+		if (x || c->told || overdue || fds[0].fd < 0 || *r->stuck || wring_interrupted || wring_recorder_now(r) - r->last_record_ns > SILENCE_NS)
 			stop_agent(c);
 	}
 }

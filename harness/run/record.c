@@ -11,6 +11,8 @@
 #define BUF_BYTES (4u << 20)
 #define COMMIT_NS (400 * WRING_NSEC_PER_MSEC)
 #define AWAY_NS (2 * WRING_NSEC_PER_SEC) /* we look ten times a second */
+#define OVERTIME_NS (90 * WRING_NSEC_PER_SEC)
+#define IDLE_NS (300 * WRING_NSEC_PER_SEC) /* a boot of our own, facts, what the last scenario left: seconds */
 #define MAX_SOURCES 65536
 #define MAX_KEYS 20000
 #define MAX_VALUES 4000000 /* of all sources: what a guest can make us hold */
@@ -75,7 +77,7 @@ int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *
 	r->ended = 0;
 	*r->error = *r->stuck = '\0';
 	r->len = 0;
-	r->last_record_ns = wring_recorder_now(r);
+	r->last_record_ns = r->idle_host_ns = wring_recorder_now(r);
 	r->t_ns = 0;
 	wring_progress_boot(r->progress, strcmp(m->where, "vm") ? "the agent starts" : "the guest boots");
 	return wring_store_commit(r->store, err);
@@ -147,6 +149,7 @@ static int finish_run(struct wring_recorder *r, const char *outcome, const char 
 	int64_t run = r->run;
 
 	r->run = 0;
+	r->idle_host_ns = wring_recorder_now(r);
 	r->done = r->current + 1;
 	wring_progress_end(r->progress, outcome, reason);
 	return wring_store_finish_run(r->store, run, outcome, reason, s > 0 ? s : 0, err);
@@ -386,6 +389,17 @@ static int dispatch(struct wring_recorder *r, enum wring_record type, struct wri
 	if (x == -EINVAL)
 		x = (wring_err_prefix(err, "record stream: a record of type %d", type), err->code = -EBADMSG);
 	return x;
+}
+
+const char *wring_recorder_overdue(struct wring_recorder *r)
+{
+	int64_t now = wring_recorder_now(r);
+
+	if (r->run && now - r->begin_host_ns > (int64_t)r->scenarios->rows[r->current]->timeout_ns + OVERTIME_NS)
+		return "the scenario did not end, long after its timeout";
+	if (!r->run && r->hello && now - r->idle_host_ns > IDLE_NS)
+		return "the agent begins no scenario";
+	return NULL;
 }
 
 int wring_recorder_tick(struct wring_recorder *r, struct wring_err *err)

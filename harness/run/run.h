@@ -97,7 +97,7 @@ struct wring_recorder {
 	int64_t seen_ns, away_ns;        /* wring_recorder_now() */
 	int64_t last_record_ns;          /* when the last frame came, by that clock, as all that is called host */
 	int64_t t_ns, begin_t_ns;        /* agent time of the last frame and of BEGIN */
-	int64_t begin_host_ns;
+	int64_t begin_host_ns, idle_host_ns; /* of the run, and since when there is none */
 	char error[600];                 /* the agent could not go on */
 	char stuck[200];                 /* the agent says that a step does not come back from the kernel */
 	int64_t *run_ids; size_t n_runs; /* every run begun, in order */
@@ -116,6 +116,8 @@ int wring_recorder_boot(struct wring_recorder *r, const struct wring_boot_meta *
 /* Reads what fd has, stores it, commits twice a second. Returns 1 at end of file or when there is enough, 0, or -errno (-EBADMSG: the stream is not ours;
  * -ENOSPC: the disk is full). */
 int wring_recorder_read(struct wring_recorder *r, int fd, struct wring_err *err);
+/* What the agent should have done long ago although it gives signs of life, in words; else NULL. */
+const char *wring_recorder_overdue(struct wring_recorder *r);
 int wring_recorder_tick(struct wring_recorder *r, struct wring_err *err);
 /* The recorder's own observation about the guest or agent, at the time of the last frame. */
 void wring_recorder_note(struct wring_recorder *r, const char *kind, const char *subject, const char *text);
