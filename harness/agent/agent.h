@@ -110,10 +110,18 @@ int wring_scratch_remount(struct wring_session *s, const char *mount, struct wri
 /* /dev/X of the guest's disk with that serial, on the heap; NULL. */
 char *wring_disk_by_serial(const char *serial);
 
-/* ---- swap.c ---- what the needs swap and zram stand for; on a host, the swap that is on already */
+/* ---- swap.c ---- what the needs swap, zram and nbd stand for; on a host, the swap that is on already */
 bool wring_swap_present(const struct wring_agent *a, const char *need);
 int wring_swap_on(struct wring_session *s, struct wring_err *err);
 void wring_swap_off(struct wring_session *s);
+
+/* ---- nbd.c ---- a network block device, /dev/nbd0, whose server is at WRING_VM_SERVER */
+#define WRING_NBD_DEV "nbd0"
+bool wring_nbd_present(void);
+/* ret_bytes: its size. */
+int wring_nbd_on(int64_t *ret_bytes, struct wring_err *err);
+/* Tells how many packets its socket refused (event `swap`). */
+void wring_nbd_off(struct wring_out *out);
 
 /* ---- sampling.c ---- */
 int wring_sampling_new(struct wring_session *s, struct wring_err *err);

@@ -105,6 +105,22 @@ static void send_mounts(struct wring_agent *a)
 		wring_out_info(a->out, "mounts", text);
 }
 
+/* Free memory that all zones together have when none is below its low watermark, where kswapd is woken. */
+static void send_watermark(struct wring_agent *a)
+{
+	_cleanup_free_ char *text = NULL;
+	long long low, sum = 0;
+
+	if (wring_read_file(AT_FDCWD, "/proc/zoneinfo", &text, NULL))
+		return;
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, " low %lld", &low) == 1)
+			sum += low;
+	}
+	send_number(a, "watermark.low_pages", sum);
+}
+
 /* Merged caches have names that lie: links in /sys/kernel/slab. */
 static void send_slab(struct wring_agent *a)
 {
@@ -182,5 +198,6 @@ void wring_facts_send(struct wring_agent *a)
 	send_topology(a);
 	send_swaps(a);
 	send_mounts(a);
+	send_watermark(a);
 	send_slab(a);
 }

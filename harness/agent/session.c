@@ -164,13 +164,13 @@ static void tear_down(struct wring_session *s)
 	wring_sysctl_restore(s->agent);
 }
 
-/* The recorder, which knows the workloads, says which programs are not there: lines WORKLOAD=WHY. */
-static bool missing_program(const struct wring_agent *a, const char *workload, char *buf, size_t size)
+/* The recorder, which knows them, says which programs are not there: lines WORKLOAD=WHY, or NEED=WHY. */
+static bool missing_program(const struct wring_agent *a, const char *who, char *buf, size_t size)
 {
-	size_t len = strlen(workload);
+	size_t len = strlen(who);
 
 	for (const char *p = a->missing; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
-		if (!strncmp(p, workload, len) && p[len] == '=') {
+		if (!strncmp(p, who, len) && p[len] == '=') {
 			snprintf(buf, size, "needs %.*s", (int)strcspn(p + len + 1, "\n"), p + len + 1);
 			return true;
 		}
@@ -214,6 +214,8 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 	for (size_t i = 0; i < s->scenario->n_needs; i++) {
 		const char *need = s->scenario->needs[i];
 
+		if (s->agent->guest && missing_program(s->agent, need, buf, size))
+			return buf;
 		if (!strcmp(need, "memcg") || !strcmp(need, "scratch"))
 			continue;
 		if (!strcmp(need, "vm") && s->agent->guest)
@@ -223,7 +225,7 @@ static const char *unmet_need(const struct wring_session *s, char *buf, size_t s
 			continue;
 		if (!strcmp(need, "root") && !geteuid())
 			continue;
-		if ((!strcmp(need, "swap") || !strcmp(need, "zram")) && wring_swap_present(s->agent, need))
+		if ((!strcmp(need, "swap") || !strcmp(need, "zram") || !strcmp(need, "nbd")) && wring_swap_present(s->agent, need))
 			continue;
 		snprintf(buf, size, "needs %s, which this %s does not have", need, s->agent->guest ? "guest" : "host");
 		return buf;

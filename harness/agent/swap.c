@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a guest swaps to: the disk QEMU was given (need `swap`), a zram device (need `zram`). With both, zram is full before the
- * disk is used, as distributions set it up. On a host: whatever is on already. */
+/* What a guest swaps to: the disk QEMU was given (need `swap`), a network block device (need `nbd`), a zram device (need `zram`).
+ * With zram, that is full before the others are used, as distributions set it up. On a host: whatever is on already. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,8 +25,6 @@ static bool host_has_swap(void)
 	return nl && nl[1];
 }
 
-/* ---- zram ---- */
-
 /* include/linux/swap.h, union swap_header, version 1: what mkswap(8) writes. */
 static int write_swap_header(const char *dev, int64_t page_size, int64_t bytes)
 {
@@ -43,6 +41,8 @@ static int write_swap_header(const char *dev, int64_t page_size, int64_t bytes)
 		return errno ? -errno : -EIO;
 	return 0;
 }
+
+/* ---- devices ---- */
 
 static int zram_on(struct wring_agent *a, struct wring_err *err)
 {
@@ -65,6 +65,19 @@ static void zram_off(void)
 	wring_write_file(AT_FDCWD, "/sys/block/" ZRAM "/reset", "1");
 }
 
+static int nbd_on(struct wring_agent *a, struct wring_err *err)
+{
+	int64_t bytes;
+	int r = wring_nbd_on(&bytes, err);
+
+	if (r)
+		return r;
+	r = write_swap_header("/dev/" WRING_NBD_DEV, a->page_size, bytes);
+	if (!r && swapon("/dev/" WRING_NBD_DEV, 0))
+		r = -errno;
+	return r ? wring_err_set(err, r, "swap on " WRING_NBD_DEV ": %s", strerror(-r)) : 0;
+}
+
 /* ---- what a scenario needs ---- */
 
 bool wring_swap_present(const struct wring_agent *a, const char *need)
@@ -73,6 +86,8 @@ bool wring_swap_present(const struct wring_agent *a, const char *need)
 
 	if (!strcmp(need, "zram"))
 		return a->guest && !access("/sys/block/" ZRAM "/disksize", W_OK);
+	if (!strcmp(need, "nbd"))
+		return a->guest && wring_nbd_present();
 	if (!a->guest)
 		return host_has_swap();
 	disk = wring_disk_by_serial("swap-0");
@@ -88,6 +103,8 @@ int wring_swap_on(struct wring_session *s, struct wring_err *err)
 		return 0;
 	if (wring_scenario_needs(s->scenario, "zram"))
 		r = zram_on(s->agent, err);
+	if (!r && wring_scenario_needs(s->scenario, "nbd"))
+		r = nbd_on(s->agent, err);
 	if (r || !wring_scenario_needs(s->scenario, "swap"))
 		return r;
 	disk = wring_disk_by_serial("swap-0");
@@ -106,6 +123,10 @@ void wring_swap_off(struct wring_session *s)
 		disk = wring_disk_by_serial("swap-0");
 		if (disk)
 			swapoff(disk);
+	}
+	if (wring_scenario_needs(s->scenario, "nbd")) {
+		swapoff("/dev/" WRING_NBD_DEV);
+		wring_nbd_off(s->agent->out);
 	}
 	if (wring_scenario_needs(s->scenario, "zram"))
 		zram_off();

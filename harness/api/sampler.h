@@ -25,6 +25,7 @@ void wring_learn_meminfo(struct wring_layout *l, const char *text, size_t len, c
 void wring_learn_single(struct wring_layout *l, const char *text, size_t len, const char *file);  /* "123": the key is the file's name */
 void wring_learn_psi(struct wring_layout *l, const char *text, size_t len, const char *file);     /* total= of some and full */
 void wring_learn_numa(struct wring_layout *l, const char *text, size_t len, const char *file);    /* "anon N0=1 N1=2" */
+void wring_learn_netstat(struct wring_layout *l, const char *text, size_t len, const char *file); /* "TcpExt: A B" over "TcpExt: 1 2" */
 void wring_learn_slabinfo(struct wring_layout *l, const char *text, size_t len, const char *file);
 
 /* WRING_PER_LOAD and samplers that tell: the value of a key in this round. A key that was not there before is from here on; told twice, it is added. */

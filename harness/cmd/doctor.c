@@ -73,6 +73,7 @@ static int doctor(int argc, char **argv)
 		{ "mkfs.ext4", "ext4 scratch disks", "apt-get install e2fsprogs" },
 		{ "mkfs.xfs", "xfs scratch disks", "apt-get install xfsprogs" },
 		{ "mkswap", "swap disks", "apt-get install util-linux" },
+		{ "nbdkit", "swap over the network", "apt-get install nbdkit" },
 	};
 	char version[100] = "", why[200] = "";
 	struct wring_err err = { 0 };

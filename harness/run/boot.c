@@ -87,10 +87,11 @@ static size_t want_if_there(struct wring_kernel *k, const char *name, bool is_ne
 }
 
 /* Only what is needed: a module is up to a second of loading (xfs under TCG). */
-static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, const char *ram_disks,
+static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const struct wring_scenarios *s, size_t first, const char *ram_disks,
 		       bool holds, struct wring_err *err)
 {
-	const char *names[9] = { "virtio_pci", "virtio_console" };
+	bool has_net = wring_scenario_needs(s->rows[first], "nbd");
+	const char *names[11] = { "virtio_pci", "virtio_console" };
 	struct wring_modules mods = { 0 };
 	_cleanup_free_ char *order = NULL;
 	size_t n = 2, len;
@@ -107,6 +108,8 @@ static int add_modules(struct wring_initramfs *i, struct wring_kernel *k, const 
 	n += want_if_there(k, "zram", wring_any_need(s, "zram"), &names[n]);
 	n += want_if_there(k, "lzo-rle", wring_any_need(s, "zram"), &names[n]);
 	n += want_if_there(k, "qemu_fw_cfg", holds, &names[n]);
+	n += want_if_there(k, "virtio_net", has_net, &names[n]);
+	n += want_if_there(k, "nbd", has_net, &names[n]);
 	r = wring_kernel_modules(k, names, n, &mods, err);
 	if (r)
 		return r;
@@ -155,7 +158,7 @@ static int build_initramfs(struct wring_recorder *r, struct wring_place *p, size
 	if (!x)
 		x = wring_initramfs_add_data(i, "/plan", 0644, plan, len, err);
 	if (!x)
-		x = add_modules(i, p->kernel, r->scenarios, ram_disks, must_hold(r->options), err);
+		x = add_modules(i, p->kernel, r->scenarios, first, ram_disks, must_hold(r->options), err);
 	if (!x && ram)
 		x = wring_disks_add(ram, i, err);
 	if (!x)
@@ -187,7 +190,8 @@ static int start(struct wring_recorder *r, struct wring_place *p, size_t first, 
 		struct wring_vm_spec spec = {
 			.kernel_fd = wring_kernel_image_fd(p->kernel), .initramfs_fd = initramfs,
 			.append = o->append ? o->append : "", .cpus = o->cpus, .nodes = o->nodes, .memory_bytes = o->memory_bytes,
-			.accel = p->accel, .disks = disks.rows, .n_disks = *ram_disks ? 0 : disks.n, .deterministic = o->deterministic,
+			.accel = p->accel, .disks = disks.rows, .n_disks = *ram_disks ? 0 : disks.n, .forwards = wring_servers,
+			.n_forwards = wring_scenario_needs(r->scenarios->rows[first], "nbd") ? WRING_N_SERVERS : 0, .deterministic = o->deterministic,
 			.seed = o->seed, .hold = must_hold(o), .door = door,
 		};
 

@@ -8,6 +8,13 @@
 
 volatile sig_atomic_t wring_interrupted;
 
+/* A network device is only in the guest of a scenario that needs it, so that all others have the guest they always had. */
+static bool begins_boot(const struct wring_scenarios *s, size_t i)
+{
+	return wring_scenario_needs(s->rows[i], "fresh-boot") ||
+	       wring_scenario_needs(s->rows[i], "nbd") != wring_scenario_needs(s->rows[i - 1], "nbd");
+}
+
 char *wring_plan_text(const struct wring_run_options *o, const struct wring_scenarios *s, size_t first, size_t *ret_len)
 {
 	char *text = NULL;
@@ -17,7 +24,7 @@ char *wring_plan_text(const struct wring_run_options *o, const struct wring_scen
 		return NULL;
 	fprintf(f, "%%%% settings\nseed=%llu\n", (unsigned long long)o->seed);
 	wring_programs_missing(s, f);
-	for (size_t i = first; i < s->n && (i == first || !wring_scenario_needs(s->rows[i], "fresh-boot")); i++) {
+	for (size_t i = first; i < s->n && (i == first || !begins_boot(s, i)); i++) {
 		fprintf(f, "%%%% scenario %s\n", s->rows[i]->name);
 		wring_scenario_print(s->rows[i], f);
 	}
@@ -57,7 +64,8 @@ int wring_run_all(struct wring_store *st, const struct wring_run_options *o, str
 static void dry_scenario(const struct wring_scenario *s, FILE *out)
 {
 	for (size_t i = 0; i < s->sysctls.n; i++)
-		fprintf(out, "write   /proc/sys/%s = %s (restored)\n", s->sysctls.rows[i].key, s->sysctls.rows[i].value);
+		fprintf(out, "write   %s%s = %s (restored)\n", *s->sysctls.rows[i].key == '/' ? "" : "/proc/sys/", s->sysctls.rows[i].key,
+			s->sysctls.rows[i].value);
 	for (size_t i = 0; i < s->n_mounts; i++)
 		fprintf(out, "mount   %s: %s, %llu MiB\n", s->mounts[i].name, s->mounts[i].type, (unsigned long long)(s->mounts[i].size_bytes >> 20));
 	fprintf(out, "mkdir   cgroup wring-PID/%s\n", s->name);
@@ -111,6 +119,9 @@ void wring_dry_run(const struct wring_run_options *o, const struct wring_place *
 		fprintf(out, "mkdir   $TMPDIR/wring-guest-XXXXXX with sockets for monitor%s and gdb (removed)\n", o->keep ? ", console" : "");
 	for (size_t i = 0; i < s->n; i++) {
 		fprintf(out, "\n# %s: %s\n", s->rows[i]->name, s->rows[i]->summary ? s->rows[i]->summary : "");
+		for (size_t k = 0; p->where == WRING_WHERE_VM && k < WRING_N_SERVERS && wring_scenario_needs(s->rows[i], "nbd"); k++)
+			fprintf(out, "exec    %s, for each connection of a guest of its own to " WRING_VM_SERVER " port %u\n", wring_servers[k].command,
+				wring_servers[k].port);
 		dry_scenario(s->rows[i], out);
 	}
 }

@@ -68,17 +68,21 @@ bool wring_nodes_exist(const char *list, const char *there);
 /* The list of this host's nodes, "0-1"; on the heap. */
 char *wring_host_nodes(void);
 uint64_t wring_host_memory(void);
-/* Could these run with guest time counted in instructions? A disk of a given speed follows the host's time. */
+/* Could these run with guest time counted in instructions? A disk of a given speed and a network follow the host's time. */
 int wring_deterministic_check(const struct wring_scenarios *s, struct wring_err *err);
 /* Path of wring-agent or wring-load: beside this program, or installed. On the heap, or NULL with err set. */
 char *wring_program(const char *name, struct wring_err *err);
 /* Default kernel path on the heap, or NULL. */
 char *wring_default_kernel(const char **ret_from);
 
-/* ---- programs.c ---- that the scenarios' loads start */
+/* ---- programs.c ---- that the scenarios' loads start, and the one that a guest with the need `nbd` swaps to */
+#define WRING_NBD_SERVER "nbdkit" /* its package has the same name */
+#define WRING_N_SERVERS 2
+extern const struct wring_vm_forward wring_servers[WRING_N_SERVERS];
 /* Into a guest, only where one is used: their libraries are large. What is missing is a skip, not an error. */
 int wring_programs_add(struct wring_initramfs *i, const struct wring_scenarios *s, struct wring_err *err);
-/* For the agent, which skips a scenario whose programs are not there but does not know the workloads: lines missing.WORKLOAD=WHY. */
+/* For the agent, which skips a scenario whose programs are not there but does not know them: lines missing.WORKLOAD=WHY, and of the
+ * need `nbd` missing.nbd=WHY. */
 void wring_programs_missing(const struct wring_scenarios *s, FILE *f);
 
 /* ---- record.c ---- one agent's stream into the store */
@@ -165,7 +169,7 @@ extern volatile sig_atomic_t wring_interrupted;
 #define WRING_LEFT_OUT "left out: the budget was used up"
 int wring_run_all(struct wring_store *st, const struct wring_run_options *o, struct wring_place *p,
 		  const struct wring_scenarios *s, int64_t **ret_runs, size_t *ret_n, struct wring_err *err);
-/* The plan text an agent gets for the scenarios from `first` to the next that needs a fresh boot. On the heap. */
+/* The plan text an agent gets for the scenarios from `first` to the next that needs a boot of its own. On the heap. */
 char *wring_plan_text(const struct wring_run_options *o, const struct wring_scenarios *s, size_t first, size_t *ret_len);
 /* Every cgroup, file write, process and QEMU it would make. */
 void wring_dry_run(const struct wring_run_options *o, const struct wring_place *p, const struct wring_scenarios *s, FILE *out);

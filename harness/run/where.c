@@ -287,12 +287,15 @@ static int check_loads(const struct wring_scenario *s, const char *there, bool i
 
 int wring_deterministic_check(const struct wring_scenarios *s, struct wring_err *err)
 {
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n; i++) {
+		if (wring_scenario_needs(s->rows[i], "nbd"))
+			return wring_err_set(err, -EINVAL, "%s: needs nbd: a network follows the host's time: --no-deterministic", s->rows[i]->file);
 		for (size_t k = 0; k < s->rows[i]->n_mounts; k++)
 			if (s->rows[i]->mounts[k].bps || s->rows[i]->mounts[k].iops)
 				return wring_err_set(err, -EINVAL, "%s:%d: mount %s: a disk of a given speed follows the host's time: --no-deterministic, "
 						     "or a mount without bps and iops", s->rows[i]->file, s->rows[i]->mounts[k].line,
 						     s->rows[i]->mounts[k].name);
+	}
 	return 0;
 }
 

@@ -115,6 +115,36 @@ void wring_learn_numa(struct wring_layout *l, const char *text, size_t len, cons
 	}
 }
 
+static size_t word_end(const char *text, size_t end, size_t at)
+{
+	while (at < end && text[at] != ' ')
+		at++;
+	return at;
+}
+
+void wring_learn_netstat(struct wring_layout *l, const char *text, size_t len, const char *file)
+{
+	(void)file;
+	for (size_t at = 0, end; at < len; at = end + 1) {
+		size_t names_end = line_end(text, len, at), group = word_end(text, names_end, at), name = group;
+		size_t value = names_end + 1 + group - at;
+
+		end = names_end + 1 < len ? line_end(text, len, names_end + 1) : len;
+		if (value >= end || group == at || strncmp(text + at, text + names_end + 1, group - at))
+			continue;
+		while (name < names_end && value < end) {
+			size_t first = skip_blanks(text, names_end, name);
+			char key[64];
+
+			name = word_end(text, names_end, first);
+			value = skip_blanks(text, end, value);
+			snprintf(key, sizeof(key), "%.*s.%.*s", (int)(group - at - 1), text + at, (int)(name - first), text + first);
+			wring_layout_field(l, value, key, strlen(key));
+			value = word_end(text, end, value);
+		}
+	}
+}
+
 /* What a cache never changes is text to compare, not a number to skip: half of a file of 25 KB. SLUB's tunables are all 0. */
 static bool is_constant(size_t column, char digit)
 {

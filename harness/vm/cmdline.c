@@ -84,8 +84,8 @@ int wring_vm_check(const struct wring_vm_spec *s, struct wring_err *err)
 		return r;
 	if (s->accel != WRING_ACCEL_KVM && s->accel != WRING_ACCEL_TCG)
 		return wring_err_set(err, -EINVAL, "accelerator: neither kvm nor tcg (auto was not resolved)");
-	if (s->deterministic && (s->accel != WRING_ACCEL_TCG || s->n_disks))
-		return wring_err_set(err, -EINVAL, "a deterministic guest runs under tcg and has no disks");
+	if (s->deterministic && (s->accel != WRING_ACCEL_TCG || s->n_disks || s->n_forwards))
+		return wring_err_set(err, -EINVAL, "a deterministic guest runs under tcg and has neither disks nor a network");
 	r = check_fd(s->kernel_fd, "kernel image", err);
 	if (!r)
 		r = check_fd(s->initramfs_fd, "initramfs", err);
@@ -250,6 +250,27 @@ static void add_disks(struct args *a, const struct wring_vm_spec *s)
 	}
 }
 
+/* QEMU's own TCP/IP: it answers for the guest's peers itself, and with restrict=on for nothing but these. A command, not a
+ * character device: to that one QEMU writes with all its vCPUs stopped for as long as the other end does not read. romfile: the
+ * boot ROM is in a package of its own. */
+static void add_network(struct args *a, const struct wring_vm_spec *s)
+{
+	_cleanup_free_ char *all = strdup("");
+
+	if (!s->n_forwards)
+		return;
+	for (size_t i = 0; i < s->n_forwards && all; i++) {
+		char *more = wring_strf("%s,guestfwd=tcp:" WRING_VM_SERVER ":%u-cmd:%s", all, s->forwards[i].port, s->forwards[i].command);
+
+		free(all);
+		all = more;
+	}
+	a->is_full |= !all;
+	add(a, "-netdev");
+	add(a, "user,id=net,restrict=on,ipv6=off%s", all ? all : "");
+	option(a, "device", "virtio-net-pci,netdev=net,romfile=");
+}
+
 /* The console is quiet while booting and complete from init on: each character is an exit from translated code, and
  * stacks of RCU stalls and hung tasks are printed at level 6.
  * panic=-1: a panic resets, and -no-reboot turns that into the end of QEMU.
@@ -289,6 +310,7 @@ char **wring_vm_argv(const char *qemu, const struct wring_vm_spec *s, const stru
 	add_sockets(&a, s, ends);
 	add_doors(&a, s);
 	add_disks(&a, s);
+	add_network(&a, s);
 	add_kernel(&a, s);
 	if (!a.is_full)
 		return a.v;

@@ -55,6 +55,7 @@ static const struct option options[] = {
 	{ .name = "COMPACTION", .why = "thp-at-limit" },
 	{ .name = "PROC_PAGE_MONITOR", .why = "/proc/kpagecgroup: who holds a page" },
 	{ .name = "ZRAM", .module = true, .why = "swap without a disk" },
+	{ .name = "VIRTIO_NET", .module = true, .why = "swap-over-nbd" },
 	{ .name = "BLK_DEV_NBD", .module = true, .why = "swap-over-nbd" },
 	{ .name = "BLK_DEV_RAM", .module = true, .why = "a disk without the host's timing (--deterministic)" },
 	{ .name = "XFS_FS", .module = true, .why = "a second filesystem's shrinkers" },

@@ -40,6 +40,15 @@ struct wring_vm_disk {
 	int fd;             /* raw image */
 	uint64_t bps, iops; /* bytes and requests a second it is held to; 0: not */
 };
+struct wring_vm_forward {
+	unsigned port;       /* TCP, at WRING_VM_SERVER */
+	/* A process of the host's for each connection, which is its standard input, output and error; no commas. QEMU is joined to it over
+	 * the host's loopback; nothing is left listening there. */
+	const char *command;
+};
+#define WRING_VM_SERVER "10.0.2.100"
+#define WRING_VM_GUEST "10.0.2.15"
+#define WRING_VM_NBD_PORT 10809
 struct wring_vm_spec {
 	int kernel_fd, initramfs_fd;
 	const char *append;       /* extra kernel command line */
@@ -47,8 +56,10 @@ struct wring_vm_spec {
 	uint64_t memory_bytes;
 	enum wring_accel accel;   /* KVM or TCG; AUTO is resolved by the caller with wring_kvm_usable() */
 	const struct wring_vm_disk *disks; size_t n_disks;
-	/* The same guest to the nanosecond, given the same seed, images and append, and no disks (their completions
-	 * follow the host's time). TCG only; cpus should be 1 for judged times. */
+	/* What is on the network of a guest; with nothing it has no network device. Neither the host's network nor any other is. */
+	const struct wring_vm_forward *forwards; size_t n_forwards;
+	/* The same guest to the nanosecond, given the same seed, images and append, and neither disks nor network (their
+	 * completions follow the host's time). TCG only; cpus should be 1 for judged times. */
 	bool deterministic;
 	uint64_t seed;
 	bool hold;                /* a guest that resets or powers off stays, stopped, with its memory: wring_vm_is_off() */
@@ -57,7 +68,7 @@ struct wring_vm_spec {
 struct wring_vm;
 /* CPUs, nodes, memory and append alone, before there is a kernel: -EINVAL with one line. */
 int wring_vm_check_machine(const struct wring_vm_spec *spec, struct wring_err *err);
-/* Starts QEMU with no display, no network, no file of its own on the host. It dies with this process
+/* Starts QEMU with no display, no way to the host's network, no file of its own on the host. It dies with this process
  * (PR_SET_PDEATHSIG; more exactly with the thread that calls this), whatever kills it. With KVM a failure to start may
  * mean a host whose KVM is incomplete: try TCG. */
 int wring_vm_start(const struct wring_vm_spec *spec, struct wring_vm **ret, struct wring_err *err);

@@ -14,6 +14,7 @@
 static const struct { const char *sampler, *path; } files[] = {
 	{ "memory.stat", "memory.stat" }, { "meminfo", "proc/meminfo" }, { "memory", "memory.current" },
 	{ "memory.pressure", "memory.pressure" }, { "memory.numa_stat", "memory.numa_stat" }, { "slabinfo", "proc/slabinfo" },
+	{ "netstat", "proc/net/netstat" },
 };
 
 static int dir = -1;
@@ -30,6 +31,7 @@ static void done(void)
 {
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(files); i++)
 		unlinkat(dir, files[i].path, 0);
+	unlinkat(dir, "proc/net", AT_REMOVEDIR);
 	unlinkat(dir, "proc", AT_REMOVEDIR);
 	rmdir(path);
 }
@@ -38,7 +40,7 @@ static void open_dir(void)
 {
 	FUZZ_CHECK(mkdtemp(path));
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FUZZ_CHECK(dir >= 0 && !mkdirat(dir, "proc", 0700));
+	FUZZ_CHECK(dir >= 0 && !mkdirat(dir, "proc", 0700) && !mkdirat(dir, "proc/net", 0700));
 	atexit(done);
 }
 
@@ -62,7 +64,7 @@ static void check(const struct wring_source *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t which = size ? data[0] % WRING_ARRAY_SIZE(files) : 0, first;
+	size_t which = size ? (uint8_t)(data[0] - '0') % WRING_ARRAY_SIZE(files) : 0, first;
 	const uint8_t *zero;
 	struct wring_source s;
 	struct wring_err err = { 0 };

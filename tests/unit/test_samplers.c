@@ -266,6 +266,65 @@ static void test_slabinfo(void **state)
 	}
 }
 
+/* Names and values in turn, word by word. */
+static void check_netstat(const struct wring_source *s, const char *text)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *line = NULL, *names, *values;
+	size_t n = 0;
+
+	for (names = strtok_r(copy, "\n", &line); names && (values = strtok_r(NULL, "\n", &line)); names = strtok_r(NULL, "\n", &line)) {
+		char *a = NULL, *b = NULL, *group = strtok_r(names, ": ", &a), *name, *value;
+
+		assert_string_equal(strtok_r(values, ": ", &b), group);
+		while ((name = strtok_r(NULL, " ", &a)) && (value = strtok_r(NULL, " ", &b))) {
+			_cleanup_free_ char *key = wring_strf("%s.%s", group, name);
+
+			assert_string_equal(key_at(s, n), key);
+			assert_int_equal(s->values[n++], atoll(value));
+		}
+	}
+	assert_int_equal(s->n, n);
+}
+
+static void test_netstat(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(kernels); i++) {
+		_cleanup_close_ int root = fixture(kernels[i], "");
+		_cleanup_free_ char *text = NULL;
+		struct wring_source s;
+
+		assert_int_equal(wring_read_file(root, "proc/net/netstat", &text, NULL), 0);
+		open_source(&s, "netstat", "", root);
+		assert_int_equal(wring_source_read(&s), 0);
+		check_netstat(&s, text);
+		EXPECT(&s, "TcpExt.PFMemallocDrop", 0);
+		wring_source_close(&s);
+	}
+}
+
+static void test_netstat_grows(void **state)
+{
+	const struct scratch *t = *state;
+	static const char *const texts[] = {
+		"TcpExt: PruneCalled PFMemallocDrop\nTcpExt: 0 0\nIpExt: InOctets\nIpExt: 17\n",
+		"TcpExt: PruneCalled PFMemallocDrop\nTcpExt: 9 12345\nIpExt: InOctets\nIpExt: 1700000000000\n",
+		/* a line without its other half, and one that is short of values */
+		"TcpExt: PruneCalled PFMemallocDrop\nTcpExt: 9\nIpExt: InOctets\n",
+	};
+	struct wring_source s;
+
+	put(t, "proc/net/netstat", texts[0]);
+	open_source(&s, "netstat", "", t->fd);
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(texts); i++) {
+		put(t, "proc/net/netstat", texts[i]);
+		assert_int_equal(wring_source_read(&s), i == 2);
+		check_netstat(&s, texts[i]);
+	}
+	wring_source_close(&s);
+}
+
 static void test_missing_files(void **state)
 {
 	_cleanup_close_ int group = fixture("6.1", "cgroup"), root = fixture("6.1", "");
@@ -578,11 +637,11 @@ static void test_kswapd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines), cmocka_unit_test(test_values), cmocka_unit_test(test_slabinfo),
+		cmocka_unit_test(test_lines), cmocka_unit_test(test_values), cmocka_unit_test(test_slabinfo), cmocka_unit_test(test_netstat),
 		cmocka_unit_test(test_missing_files), cmocka_unit_test(test_kinds),
 		TEST(test_rows_come_and_go), TEST(test_widths), TEST(test_padding), TEST(test_psi_moves),
 		TEST(test_nodes_behind_a_single), TEST(test_truncated), TEST(test_empty_at_first), TEST(test_too_large),
-		TEST(test_many_nodes), TEST(test_not_numbers), TEST(test_kswapd),
+		TEST(test_many_nodes), TEST(test_not_numbers), TEST(test_netstat_grows), TEST(test_kswapd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

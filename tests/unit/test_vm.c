@@ -79,6 +79,8 @@ static void assert_refused(const struct wring_vm_spec *s, const char *word)
 		fail_msg("%d '%s' lacks '%s'", r, err.msg, word);
 }
 
+static const struct wring_vm_forward forwards[] = { { 7, "cat" }, { 19, "cat /dev/zero" } };
+
 static void test_refuses_bad_shapes(void **state)
 {
 	struct wring_vm_spec s;
@@ -104,6 +106,8 @@ static void test_refuses_bad_shapes(void **state)
 	assert_refused(&s, "accelerator");
 	s = spec, s.accel = WRING_ACCEL_KVM, s.deterministic = true;
 	assert_refused(&s, "deterministic");
+	s = spec, s.deterministic = true, s.forwards = forwards, s.n_forwards = 1;
+	assert_refused(&s, "network");
 }
 
 static void test_refuses_bad_files(void **state)
@@ -137,6 +141,24 @@ static const char *argument(char **argv, const char *name, unsigned nth)
 		if (!strcmp(*argv, name) && !nth--)
 			return argv[1];
 	return "";
+}
+
+static void test_network_only_if_asked_for(void **state)
+{
+	const struct wring_vm_ends ends = { 10, 11, 12 };
+	struct wring_vm_spec s = spec;
+	char **argv = wring_vm_argv("qemu", &s, &ends);
+
+	(void)state;
+	for (char **a = argv; *a; a++)
+		assert_false(strstr(*a, "net"));
+	wring_vm_argv_free(argv);
+	s.forwards = forwards, s.n_forwards = 2;
+	argv = wring_vm_argv("qemu", &s, &ends);
+	assert_string_equal(argument(argv, "-netdev", 0), "user,id=net,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:7-cmd:cat,"
+			    "guestfwd=tcp:10.0.2.100:19-cmd:cat /dev/zero");
+	assert_string_equal(argument(argv, "-netdev", 1), "");
+	wring_vm_argv_free(argv);
 }
 
 static void test_spreads_evenly(void **state)
@@ -495,7 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refuses_bad_shapes),
 		cmocka_unit_test(test_refuses_bad_files),
-		cmocka_unit_test(test_spreads_evenly),
+		cmocka_unit_test(test_spreads_evenly), cmocka_unit_test(test_network_only_if_asked_for),
 		cmocka_unit_test(test_runs_pauses_and_resumes),
 		cmocka_unit_test(test_tells_who_was_killed),
 		cmocka_unit_test(test_deaf_guest_gives_no_stacks),
