@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzers/stats/order.h"
+#include "analyzers/swap.h"
 #include "analyzers/windows.h"
 #include "harness/base/util.h"
 
@@ -15,9 +16,6 @@
 #define ROUNDING 2.0
 /* A reference that got less than this of what it had alone: the machine was busy, and nothing is judged. */
 #define BUSY_PCT 50
-#define SWAP_STALL_S 10
-#define SWAP_FREE_PCT 10.0 /* a kill with more than that free was not for want of swap */
-#define GAP_NS (500 * 1000000LL)
 
 static bool is_victim(const struct wring_load *l) { return !strncmp(l->name, "victim", 6); }
 
@@ -243,74 +241,6 @@ static void judge_victims(struct wring_view *v, const struct wring_windows *w)
 	wring_metric(v, "victim_refaults", "pages", (double)refaults, "lower", "primary");
 }
 
-/* ---- swap: memory for the sake of freeing memory ---- */
-
-/* The longest time without an advance. Time for which the sampler itself was away counts as one sample of it. */
-static int64_t longest_stall(const struct wring_series *s, int64_t from, int64_t to, int64_t *ret_moved)
-{
-	size_t i = wring_series_find(s, from);
-	int64_t stall = 0, longest = 0;
-
-	*ret_moved = 0;
-	for (i++; i < s->n && s->t_ns[i] <= to; i++) {
-		int64_t step = s->t_ns[i] - s->t_ns[i - 1];
-
-		stall += step < GAP_NS ? step : GAP_NS;
-		if (s->v[i] > s->v[i - 1])
-			stall = 0;
-		*ret_moved += s->v[i] - s->v[i - 1];
-		if (stall > longest)
-			longest = stall;
-	}
-	return longest;
-}
-
-/* Swap that was free when it was least, in percent of all. */
-static double least_free(struct wring_view *v)
-{
-	const struct wring_series *f = wring_view_series(v, "meminfo", "", "SwapFree"), *t = wring_view_series(v, "meminfo", "", "SwapTotal");
-	double least = NAN;
-
-	for (size_t i = 0; f && t && i < f->n && i < t->n; i++)
-		if (t->v[i] > 0 && !(100 * (double)f->v[i] / (double)t->v[i] >= least))
-			least = 100 * (double)f->v[i] / (double)t->v[i];
-	return least;
-}
-
-static void judge_swap(struct wring_view *v, int64_t from, int64_t to)
-{
-	const struct wring_series *out = wring_view_series(v, "vmstat", "", "pswpout"), *in = wring_view_series(v, "vmstat", "", "pswpin");
-	double limit = (double)wring_view_limit(v, NAME ".swap-stall-s", SWAP_STALL_S), free_pct = least_free(v), out_s, in_s;
-	int64_t moved_out, moved_in, kills = 0, n;
-
-	if (!out || !in || isnan(free_pct)) {
-		wring_finding(v, NAME, "swap-stall", WRING_INCONCLUSIVE, 0, limit, "s", "pswpin, pswpout and SwapFree were not sampled, or there was no swap");
-		return;
-	}
-	for (size_t i = 0; i < v->scenario->n_groups; i++)
-		if (!wring_view_max(v, "memory.events", v->scenario->groups[i].path, "oom_kill", INT64_MIN, INT64_MAX, &n))
-			kills += n;
-	out_s = (double)longest_stall(out, from, to, &moved_out) / 1e9;
-	in_s = (double)longest_stall(in, from, to, &moved_in) / 1e9;
-	wring_metric(v, "longest_swap_stall_s", "s", out_s > in_s ? out_s : in_s, "lower", "primary");
-	wring_metric(v, "swapped_bytes_per_s", "B/s", (double)((moved_out + moved_in) * v->page_size) * 1e9 / (double)(to - from), "higher", "primary");
-	wring_metric(v, "swap_oom_kills", "count", (double)kills, "lower", "primary");
-	wring_finding(v, NAME, "swap-kill", kills && free_pct > SWAP_FREE_PCT ? WRING_V_FAIL : WRING_PASS, (double)kills, 0, "kills",
-		      "%lld OOM kills; at the least %.3g %% of swap were free", (long long)kills, free_pct);
-	if (kills) /* who was killed swaps no more */
-		return;
-	wring_finding(v, NAME, "swap-stall", out_s > limit || in_s > limit || !moved_out || !moved_in ? WRING_V_FAIL : WRING_PASS,
-		      out_s > in_s ? out_s : in_s, limit, "s",
-		      "%lld pages were swapped out and %lld in, in %.3g s; the longest time with none out was %.3g s, with none in %.3g s",
-		      (long long)moved_out, (long long)moved_in, (double)(to - from) / 1e9, out_s, in_s);
-}
-
-/* Between the marks `swapping` and `swapped`. */
-static bool find_swap(struct wring_view *v, int64_t *ret_from, int64_t *ret_to)
-{
-	return !wring_view_event_time(v, "mark", "swapping", 0, ret_from) && !wring_view_last_mark(v, "swapped", ret_to);
-}
-
 static bool has_victims(const struct wring_view *v)
 {
 	for (size_t i = 0; i < v->scenario->n_loads; i++)
@@ -322,16 +252,15 @@ static bool has_victims(const struct wring_view *v)
 static int judge(struct wring_view *v, struct wring_err *err)
 {
 	struct wring_windows w;
-	int64_t from, to;
 	int r = wring_windows_find(v, &w, err);
+	bool has_swap;
 
 	if (r)
 		return r;
-	if (find_swap(v, &from, &to))
-		judge_swap(v, from, to);
+	has_swap = wring_swap_judge(v, NAME, &w);
 	if (w.n && has_victims(v))
 		judge_victims(v, &w);
-	else if (!find_swap(v, &from, &to))
+	else if (!has_swap)
 		wring_finding(v, NAME, "slowdown", WRING_INCONCLUSIVE, 0, 0, "%", "no load whose name begins with victim, or no window alone or beside");
 	wring_windows_done(&w);
 	return 0;
@@ -346,6 +275,10 @@ static const struct wring_metric_info metric_infos[] = {
 	{ "longest_swap_stall_s", "s", "lower", "longest time in which nothing was swapped while swap was needed" },
 	{ "swapped_bytes_per_s", "B/s", "higher", "swapped out and in" },
 	{ "swap_oom_kills", "count", "lower", "kills for memory although there was swap left" },
+	{ "flood_swap_stall_s", "s", "lower", "longest time in which no page went out while packets flooded in" },
+	{ "flood_bytes_per_s", "B/s", "higher", "what of the flood was received" },
+	{ "low_recovered_s", "s", "lower", "until free memory was above the low watermark once the flood had ended" },
+	{ "reserve_drops", "packets", "", "packets dropped because they took memory that is reserved for swap" },
 	{ 0 }
 };
 
@@ -362,13 +295,20 @@ static const struct wring_detector fairness = {
 	"machine was busy. Class loss: memory.current of its group went down by more than 64 pages a\n"
 	"CPU and lost-pct (10) of it, although a victim only makes. Class harm: calls were refused, or\n"
 	"it was killed. Between the marks `swapping` and `swapped` pages must go out to swap and come\n"
-	"back: class swap-stall after swap-stall-s (10) without one of them; class swap-kill when\n"
-	"somebody is killed with a tenth of swap free. A subsystem that hogs memory harms its own group (thread 2007, 4d and 4e).",
-	.limits = "kept-pct lost-pct swap-stall-s",
+	"back: class swap-stall after swap-stall-s (10) without one of them (out is also what it\n"
+	"wrote ahead being written or taken; and when none waits to be written, that pages come in);\n"
+	"class swap-kill when somebody is killed with a tenth of swap free.\n"
+	"In a window beside a flood there, class flood-stall: nothing goes out for flood-stall-s (5) more\n"
+	"than the longest time before the flood. Class below-low: free memory is not above the low\n"
+	"watermark recover-s (10) after its end. Class reserve, suspect: packets were dropped because they\n"
+	"took the reserve (TcpExt.PFMemallocDrop), and the socket that swap goes over, for which it is,\n"
+	"refused as many (thread 2007, 4a). A subsystem that hogs memory harms its own group (thread 2007, 4d and 4e).",
+	.limits = "kept-pct lost-pct swap-stall-s flood-stall-s recover-s",
 	.controls =
 	"fires: fairness-matrix with the faults wrong-group (loss), sock-starve (slowdown beside the hog, stalled from the\n"
 	"beginning) and nofs-fails (harm);\n"
-	"swap-progress with vm.swappiness=0 (swap-kill); silent: both on a stock kernel",
+	"swap-progress with vm.swappiness=0 (swap-kill); swap-over-nbd with reserve-refused (flood-stall, swap-stall, reserve)\n"
+	"and with kswapd-stuck (below-low); silent: all three on a stock kernel",
 	.metrics = metric_infos,
 	.judge = judge,
 };

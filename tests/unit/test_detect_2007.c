@@ -226,6 +226,105 @@ static void test_swap(void **state)
 	synth_done(&s);
 }
 
+/* ---- swap beside a flood ---- */
+
+static const char plan_flood[] = "[scenario]\nname = flood\ndetectors = fairness\n[group a]\n[load x]\nworkload = anon\ngroup = a\n"
+				 "[load flood]\nworkload = sock-receive\ngroup = a\n[phase p]\ndo = mark swapping\n";
+
+struct flooded {
+	int stall_from, stall_to;         /* seconds: no page goes out */
+	enum { NOTHING, TAKEN, WRITTEN, NO_NEED } ahead; /* what becomes of pages that were written ahead */
+	int64_t mb_per_s;                 /* of the flood */
+	int low_from, low_to;             /* seconds: free memory is below the low watermark of 1000 pages */
+	int64_t reserve_drops, own_drops; /* packets */
+};
+
+/* Alone until 10 s, beside a flood until 20 s, and until 32 s alone again. */
+static void flood_run(struct synth *s, const struct flooded *f)
+{
+	size_t vmstat, meminfo, load, netstat;
+	int64_t pages = 0, stolen = 0, written = 0, bytes = 0;
+	char text[40];
+
+	synth_open(s, "vm");
+	OK(s, wring_store_fact(s->st, s->boot, "watermark.low_pages", "1000", &s->err));
+	synth_run(s, "flood", plan_flood);
+	vmstat = synth_source(s, "vmstat", "", "", "+pswpin +pswpout +pgsteal_anon nr_written nr_writeback nr_free_pages");
+	meminfo = synth_source(s, "meminfo", "", "", "SwapTotal SwapFree");
+	load = synth_source(s, "load", "flood", "", "+moved_bytes");
+	netstat = synth_source(s, "netstat", "", "", "+TcpExt.PFMemallocDrop");
+	for (int t = 4; t <= 4 * 32; t++) {
+		bool stalls = t > 4 * f->stall_from && t <= 4 * f->stall_to;
+
+		if (t == 4 || t == 40 || t == 80 || t == 128)
+			synth_mark(s, 250 * t, t == 4 ? "swapping" : t == 40 ? "beside" : t == 80 ? "apart" : "swapped");
+		pages += !stalls * 100;
+		stolen += (!stalls || f->ahead == TAKEN) * 100;
+		written += (!stalls || f->ahead == WRITTEN) * 100;
+		bytes += t > 40 && t <= 80 ? f->mb_per_s * MIB / 4 : 0;
+		synth_sample(s, vmstat, 250 * t + 1, I(4 * t), pages, stolen, written, f->ahead == NO_NEED ? I(0) : I(8), t > 4 * f->low_from && t <= 4 * f->low_to ? I(999) : I(1000));
+		synth_sample(s, meminfo, 250 * t + 1, I(100000), I(50000));
+		synth_sample(s, load, 250 * t + 1, bytes);
+		synth_sample(s, netstat, 250 * t + 1, t > 50 ? f->reserve_drops : I(0));
+	}
+	snprintf(text, sizeof(text), "dropped=%lld", (long long)f->own_drops);
+	synth_event(s, 32100, "swap", "nbd0", text);
+	synth_finish(s, "ok", "");
+	synth_judge(s, "fairness");
+}
+
+static void test_flood(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .reserve_drops = 7 });
+	EXPECT(&s, "swap-stall", "pass");
+	EXPECT(&s, "flood-stall", "pass");
+	EXPECT(&s, "below-low", "pass");
+	EXPECT(&s, "reserve", "pass");
+	assert_true(synth_metric(&s, "flood_bytes_per_s") == 10 * MIB);
+	assert_true(synth_metric(&s, "reserve_drops") == 7);
+	synth_done(&s);
+	/* 5 s and what it took alone, which is a sample of 250 ms */
+	flood_run(&s, &(struct flooded){ 12, 17, NOTHING, 10 });
+	EXPECT(&s, "flood-stall", "pass");
+	synth_done(&s);
+	flood_run(&s, &(struct flooded){ 12, 18, NOTHING, 10 });
+	EXPECT(&s, "swap-stall", "pass");
+	EXPECT(&s, "flood-stall", "fail");
+	assert_true(synth_metric(&s, "flood_swap_stall_s") == 6);
+	synth_done(&s);
+	for (int ahead = TAKEN; ahead <= NO_NEED; ahead++) {
+		flood_run(&s, &(struct flooded){ 12, 18, ahead, 10 });
+		EXPECT(&s, "flood-stall", "pass");
+		synth_done(&s);
+	}
+	/* as slow before the flood */
+	flood_run(&s, &(struct flooded){ 4, 12, NOTHING, 10 });
+	EXPECT(&s, "flood-stall", "pass");
+	synth_done(&s);
+	/* no flood came */
+	flood_run(&s, &(struct flooded){ 12, 18, NOTHING, 0 });
+	EXPECT(&s, "flood-stall", "inconclusive");
+	synth_done(&s);
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .low_from = 15, .low_to = 29 });
+	EXPECT(&s, "below-low", "pass");
+	synth_done(&s);
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .low_from = 15, .low_to = 31 });
+	EXPECT(&s, "below-low", "fail");
+	synth_done(&s);
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .reserve_drops = 7, .own_drops = 6 });
+	EXPECT(&s, "reserve", "pass");
+	synth_done(&s);
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .reserve_drops = 7, .own_drops = 7 });
+	EXPECT(&s, "reserve", "suspect");
+	synth_done(&s);
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .own_drops = 7 });
+	EXPECT(&s, "reserve", "pass");
+	synth_done(&s);
+}
+
 /* ---- protection ---- */
 
 static const char plan_kept[] = "[scenario]\nname = kept\ndetectors = protection\n[group box]\n[group box/kept]\n[group box/other]\n"
@@ -314,7 +413,7 @@ static void test_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_net), cmocka_unit_test(test_fair), cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_net), cmocka_unit_test(test_fair), cmocka_unit_test(test_swap), cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_kept), cmocka_unit_test(test_empty),
 	};
 
