@@ -145,7 +145,7 @@ static void judge_recovery(const struct swap *s, const struct wring_window *w)
 		wring_finding(s->v, s->detector, "below-low", WRING_INCONCLUSIVE, 0, limit, "s", "nr_free_pages or the low watermark is not known");
 		return;
 	}
-	while (i + 1 < f->n && f->v[i] < low)
+	while (i + 1 < f->n && f->t_ns[i + 1] <= s->to && f->v[i] < low)
 		i++;
 	took = (double)(f->t_ns[i] - w->to) / 1e9;
 	if (f->v[i] >= low)

@@ -237,6 +237,7 @@ struct flooded {
 	int64_t mb_per_s;                 /* of the flood */
 	int low_from, low_to;             /* seconds: free memory is below the low watermark of 1000 pages */
 	int64_t reserve_drops, own_drops; /* packets */
+	int watched_to;                   /* seconds; 0: 32 */
 };
 
 /* Alone until 10 s, beside a flood until 20 s, and until 32 s alone again. */
@@ -256,7 +257,7 @@ static void flood_run(struct synth *s, const struct flooded *f)
 	for (int t = 4; t <= 4 * 32; t++) {
 		bool stalls = t > 4 * f->stall_from && t <= 4 * f->stall_to;
 
-		if (t == 4 || t == 40 || t == 80 || t == 128)
+		if (t == 4 || t == 40 || t == 80 || t == 4 * (f->watched_to ? f->watched_to : 32))
 			synth_mark(s, 250 * t, t == 4 ? "swapping" : t == 40 ? "beside" : t == 80 ? "apart" : "swapped");
 		pages += !stalls * 100;
 		stolen += (!stalls || f->ahead == TAKEN) * 100;
@@ -313,6 +314,10 @@ static void test_flood(void **state)
 	synth_done(&s);
 	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .low_from = 15, .low_to = 31 });
 	EXPECT(&s, "below-low", "fail");
+	synth_done(&s);
+	/* nobody looked for long enough */
+	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .low_from = 15, .low_to = 33, .watched_to = 29 });
+	EXPECT(&s, "below-low", "inconclusive");
 	synth_done(&s);
 	flood_run(&s, &(struct flooded){ .mb_per_s = 10, .reserve_drops = 7, .own_drops = 6 });
 	EXPECT(&s, "reserve", "pass");
