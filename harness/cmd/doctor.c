@@ -67,7 +67,7 @@ static const struct argp_option no_options[] = { WRING_HELP_OPTION, { 0 } };
 
 static int doctor(int argc, char **argv)
 {
-	static const struct argp argp = { no_options, wring_parse_one, "",
+	static const struct argp argp = { no_options, wring_parse_only_words, "",
 		"Prints every capability found or missing, and the command that would supply it.", NULL, NULL, NULL };
 	static const struct { const char *program, *what, *remedy; } programs[] = {
 		{ "mkfs.ext4", "ext4 scratch disks", "apt-get install e2fsprogs" },
@@ -78,13 +78,13 @@ static int doctor(int argc, char **argv)
 	char version[100] = "", why[200] = "";
 	struct wring_err err = { 0 };
 	bool host, vm, kvm;
-	struct wring_one_arg a = { 0 };
+	struct wring_words a = { .most = 1 };
 	int code = wring_args(&argp, "doctor", argc, argv, &a);
 
 	if (code)
 		return code;
-	if (a.what)
-		return wring_usage_error("doctor takes no argument, not '%s'", a.what);
+	if (a.words[0])
+		return wring_usage_error("doctor takes no argument, not '%s'", a.words[0]);
 	host = host_line();
 	vm = !wring_qemu_version(version, sizeof(version), &err);
 	line(vm, "QEMU", vm ? version : err.msg, "");
@@ -101,10 +101,10 @@ static int doctor(int argc, char **argv)
 
 static int kconfig(int argc, char **argv)
 {
-	static const struct argp argp = { no_options, wring_parse_one, "[TREE]",
+	static const struct argp argp = { no_options, wring_parse_only_words, "[TREE]",
 		"Prints the kernel configuration the suite wants; with a build tree, .deb or unpacked package also checks it: exit 1 when something "
 		"required is missing.", NULL, NULL, NULL };
-	struct wring_one_arg a = { 0 };
+	struct wring_words a = { .most = 1 };
 	struct wring_kernel *k = NULL;
 	struct wring_err err = { 0 };
 	const char *config;
@@ -112,15 +112,15 @@ static int kconfig(int argc, char **argv)
 
 	if (code)
 		return code;
-	if (!a.what)
+	if (!a.words[0])
 		return wring_kconfig(NULL, stdout), WRING_EXIT_OK;
-	if (wring_kernel_open(a.what, &k, &err))
+	if (wring_kernel_open(a.words[0], &k, &err))
 		return wring_complain(&err, WRING_EXIT_USAGE);
 	config = wring_kernel_config(k);
 	missing = config ? wring_kconfig(config, stdout) : -1;
 	wring_kernel_free(k);
 	if (missing < 0)
-		return wring_usage_error("%s: no configuration found beside this kernel", a.what);
+		return wring_usage_error("%s: no configuration found beside this kernel", a.words[0]);
 	return missing ? WRING_EXIT_FAIL : WRING_EXIT_OK;
 }
 

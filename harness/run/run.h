@@ -162,6 +162,10 @@ uint64_t wring_disks_largest(const struct wring_disks *d);
 int wring_disks_add(const struct wring_disks *d, struct wring_initramfs *i, struct wring_err *err);
 bool wring_any_need(const struct wring_scenarios *s, const char *need);
 
+/* ---- files.c ---- the initramfs of a boot that begins with scenario `first`; ram: disks it keeps in its memory, or NULL */
+int wring_guest_files(const struct wring_recorder *r, const struct wring_place *p, size_t first, const struct wring_disks *ram,
+		      const char *ram_disks, int *ret_fd, struct wring_err *err);
+
 /* ---- run.c ---- */
 extern volatile sig_atomic_t wring_interrupted;
 /* Everything, boot after boot, until each scenario has an outcome; what the deadline leaves out is a skip with this reason.
