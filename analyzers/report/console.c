@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzers/report/format.h"
+#include "analyzers/report/text.h"
 #include "harness/base/util.h"
 
 /* A guest may say what it likes, but not drive a terminal. */
@@ -22,14 +23,17 @@ static int write_console(struct wring_store *st, const struct wring_runs *runs, 
 
 	(void)o;
 	for (size_t i = 0; i < runs->n && !r; i++) {
-		_cleanup_free_ char *text = NULL;
+		_cleanup_free_ char *text = NULL, *name = NULL;
 		bool again = false;
 
 		for (size_t k = 0; k < i && !again; k++)
 			again = runs->rows[k].boot == runs->rows[i].boot;
 		r = again ? 0 : wring_store_get_console(st, runs->rows[i].boot, &text, NULL, err);
-		if (!r && text)
-			write_plain(text, out);
+		if (r || again)
+			continue;
+		name = wring_text_ascii(runs->rows[i].scenario);
+		fprintf(out, "# run %lld, %s%s\n", (long long)runs->rows[i].id, name ? name : "", text ? "" : ": no console is stored");
+		write_plain(text ? text : "", out);
 	}
 	return r ? r : wring_written(out, err);
 }

@@ -25,7 +25,7 @@ options() {
 		n = match(line, /  +/)
 		left = n ? substr(line, 1, n - 1) : line
 		help = n ? substr(line, n + RLENGTH) : ""
-		arg = left; sub(/^[^=]*/, "", arg); sub(/=.*/, "", left)
+		arg = left; sub(/^[^=[]*/, "", arg); sub(/[=[].*/, "", left) # --name=ARG, --name[=ARG]
 		name = "*" esc(left) "*" esc(arg)
 		next
 	}

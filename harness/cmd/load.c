@@ -109,7 +109,7 @@ static int choice(struct args *a, const char *option, const char *arg, const cha
 /* An option of run: noted where load must know it, and handed on. */
 static int hand_on(struct args *a, const char *name, const char *arg)
 {
-	static const char *const of_guest[] = { "kernel", "append", "cpus", "memory", "accel", "nodes" };
+	static const char *const of_guest[] = { "kernel", "append", "cpus", "memory", "accel", "nodes", "dump-guest", "keep-guest", "gdb" };
 
 	if (a->n_run == (int)WRING_ARRAY_SIZE(a->run))
 		return wring_err_set(&a->err, -E2BIG, "load: more than %zu options", WRING_ARRAY_SIZE(a->run));

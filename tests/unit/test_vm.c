@@ -176,7 +176,17 @@ static void test_spreads_evenly(void **state)
 	assert_string_equal(argument(argv, "-smp", 0), "5,sockets=5,cores=1,threads=1");
 	assert_non_null(strstr(argument(argv, "-append", 0), "rdinit=/init"));
 	assert_string_equal(strstr(argument(argv, "-append", 0), " quiet"), " quiet nokaslr");
+	for (char **p = argv; *p; p++)
+		assert_true(strcmp(*p, "-no-shutdown") && strcmp(*p, "-monitor"));
 	wring_vm_argv_free(argv);
+	s.hold = true;
+	s.door = "/tmp/door";
+	argv = wring_vm_argv("qemu", &s, &ends);
+	assert_string_equal(argument(argv, "-monitor", 0), "unix:/tmp/door/monitor,server=on,wait=off");
+	assert_string_equal(argument(argv, "-qmp", 0), "unix:/tmp/door/qmp,server=on,wait=off");
+	wring_vm_argv_free(argv);
+	s.hold = false;
+	s.door = NULL;
 	s.cpus = 1; /* a node without CPUs is the last one */
 	argv = wring_vm_argv("qemu", &s, &ends);
 	assert_string_equal(argument(argv, "-numa", 0), "node,nodeid=0,memdev=mem0,cpus=0-0");
