@@ -123,12 +123,20 @@ static int run_phase(struct wring_session *s, const struct wring_phase *p, struc
 	return r;
 }
 
+/* For who watches that it returns. */
+static void begin(struct wring_session *s, const char *step)
+{
+	s->step = step;
+	s->step_since_ns = wring_now_ns();
+}
+
 /* The two marks that every run ends with: all loads ended, all groups removed. */
 static void wind_down(struct wring_session *s)
 {
 	struct wring_err err = { 0 };
 	int64_t until = wring_now_ns() + 30 * WRING_NSEC_PER_SEC;
 
+	begin(s, "wind-down");
 	for (size_t i = 0; i < s->scenario->n_loads; i++)
 		wring_load_stop(s, i, until);
 	wring_sampling_mark(s, "end");
@@ -152,14 +160,15 @@ static void tear_down(struct wring_session *s)
 	struct wring_err err = { 0 };
 	int64_t until = wring_now_ns() + 30 * WRING_NSEC_PER_SEC;
 
-	s->step = "tear-down";
-	s->step_since_ns = wring_now_ns();
+	begin(s, "tear-down");
 	wring_sampling_mute(s);
 	wring_group_kill(s->agent->tree, s->scenario->name, until, &err);
 	wring_loads_free(s);
 	if (wring_group_remove(s->agent->tree, s->scenario->name, until, &err))
 		wring_out_event(s->agent->out, "warn", "teardown", "%s", err.msg);
+	begin(s, "unmounting");
 	wring_scratch_free(s);
+	begin(s, "swap-off");
 	wring_swap_off(s);
 	wring_sysctl_restore(s->agent);
 }

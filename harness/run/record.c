@@ -11,7 +11,8 @@
 #define BUF_BYTES (4u << 20)
 #define COMMIT_NS (400 * WRING_NSEC_PER_MSEC)
 #define AWAY_NS (2 * WRING_NSEC_PER_SEC) /* we look ten times a second */
-#define OVERTIME_NS (90 * WRING_NSEC_PER_SEC)
+/* More than the agent allows a last step, winding down and tearing down, and one that is stuck. */
+#define OVERTIME_NS (150 * WRING_NSEC_PER_SEC)
 #define IDLE_NS (300 * WRING_NSEC_PER_SEC) /* a boot of our own, facts, what the last scenario left: seconds */
 #define MAX_SOURCES 65536
 #define MAX_KEYS 20000
