@@ -176,3 +176,17 @@ int wring_written(FILE *out, struct wring_err *err)
 		return wring_err_set(err, -EIO, "writing failed: %s", strerror(errno));
 	return 0;
 }
+
+const char *wring_why(const struct wring_run_row *run, const struct wring_findings *f)
+{
+	static const char *const words[][2] = { { "suspect", "passed, with something suspect" }, { "inconclusive", "passed, with something inconclusive" },
+		{ "known", "only known failures" } };
+
+	if (*run->reason || strcmp(run->outcome, "ok") || !f)
+		return run->reason;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(words); i++)
+		for (size_t k = 0; k < f->n; k++)
+			if (!strcmp(f->rows[k].verdict, words[i][0]))
+				return words[i][1];
+	return f->n ? "all invariants held" : "nothing was judged";
+}

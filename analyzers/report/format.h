@@ -53,6 +53,8 @@ bool wring_case_is_unexplained(const struct wring_case *c);
 /* Calls `one` for each run with its case, until it returns other than 0. */
 int wring_case_each(struct wring_store *st, const struct wring_runs *runs, FILE *out,
 		    int (*one)(const struct wring_case *c, size_t i, FILE *out, void *data), void *data, struct wring_err *err);
+/* Its reason; of a run that was ok, what that means: perhaps nothing was judged. f NULL: not read. */
+const char *wring_why(const struct wring_run_row *run, const struct wring_findings *f);
 /* "oom_kills 3 kills" of all metrics, one a line behind `prefix`, each word without blanks. */
 void wring_case_metrics(const struct wring_case *c, const char *prefix, FILE *out);
 /* One line: "suspect: 3 against 0 kills: EVIDENCE", valid UTF-8 without control characters. On the heap or NULL. */

@@ -211,21 +211,6 @@ static void cards(FILE *out, struct wring_html_run *run, size_t n)
 	}
 }
 
-/* Why a run without a reason is what it is; run: NULL where its findings were not read. */
-static const char *why(const struct wring_run_row *row, const struct wring_html_run *run)
-{
-	static const char *const words[][2] = { { "suspect", "passed, with something suspect" }, { "inconclusive", "passed, with something inconclusive" },
-		{ "known", "only known failures" } };
-
-	if (*row->reason || strcmp(row->outcome, "ok") || !run)
-		return row->reason;
-	for (size_t i = 0; i < WRING_ARRAY_SIZE(words); i++)
-		for (size_t k = 0; k < run->findings.n; k++)
-			if (!strcmp(run->findings.rows[k].verdict, words[i][0]))
-				return words[i][1];
-	return run->findings.n ? "all invariants held" : "nothing was judged";
-}
-
 static void table_of_runs(FILE *out, const char *caption)
 {
 	wring_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table class=\"runs\"><caption>%s</caption><thead><tr>"
@@ -254,7 +239,7 @@ static void overview(FILE *out, const struct wring_run_row *const *rows, size_t 
 		else
 			wring_html(out, "%s", r->scenario);
 		wring_html(out, "</th><td>%s</td><td>%s%s%s</td><td class=\"n\">%.1f s</td><td class=\"n\">%lld</td></tr>\n",
-			   why(r, i < sections ? &run[i] : NULL), r->release, r->arm ? ", arm " : "",
+			   wring_why(r, i < sections ? &run[i].findings : NULL), r->release, r->arm ? ", arm " : "",
 			   r->arm ? r->arm : "", r->duration_s, (long long)r->id);
 	}
 	wring_html(out, "</tbody></table></div>\n");

@@ -32,7 +32,7 @@ static int summary(const struct wring_case *c, size_t i, FILE *out, void *data)
 	fprintf(out, "| %s | ", word_of(c->run));
 	plain(c->run->scenario, out);
 	fputs(" | ", out);
-	plain(*c->run->reason || strcmp(c->run->outcome, "ok") ? c->run->reason : "all invariants held", out);
+	plain(wring_why(c->run, &c->f), out);
 	fputs(" | ", out);
 	plain(c->run->release, out);
 	fprintf(out, " | %.1f s |\n", c->run->duration_s);

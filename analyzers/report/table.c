@@ -4,6 +4,7 @@
 #include <libsmartcols.h>
 #include <string.h>
 #include "analyzers/post-mortem.h"
+#include "analyzers/report/format.h"
 #include "analyzers/report/report.h"
 #include "analyzers/report/table.h"
 #include "analyzers/report/text.h"
@@ -53,13 +54,16 @@ int wring_table_print(struct libscols_table *t, FILE *out, int r)
 }
 
 /* A table that does not fit shrinks its last column, so that the words in it are kept short. */
-static int add_run(struct libscols_table *t, const struct wring_run_row *run)
+static int add_run(struct wring_store *st, struct libscols_table *t, const struct wring_run_row *run, struct wring_err *err)
 {
-	const char *cells[3] = { run->scenario, run->outcome, run->reason };
+	struct wring_findings f = { 0 };
+	int r = wring_store_findings(st, run->id, &f, err);
+	const char *cells[3] = { run->scenario, run->outcome, wring_why(run, &f) };
 
-	if (!*run->reason && !strcmp(run->outcome, "ok"))
-		cells[2] = "all invariants held";
-	return wring_table_row(t, cells, WRING_ARRAY_SIZE(cells));
+	if (!r)
+		r = wring_table_row(t, cells, WRING_ARRAY_SIZE(cells));
+	wring_findings_done(&f);
+	return r;
 }
 
 void wring_table_finding(FILE *out, const struct wring_finding_row *f)
@@ -106,7 +110,7 @@ int wring_report_table(struct wring_store *st, const struct wring_runs *runs, FI
 	int r = t ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !r && i < runs->n; i++)
-		r = add_run(t, &runs->rows[i]);
+		r = add_run(st, t, &runs->rows[i], err);
 	if (t)
 		r = wring_table_print(t, out, r);
 	if (r)
