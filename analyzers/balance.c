@@ -52,7 +52,7 @@ static void judge_swept(struct window *w, const struct wring_cache *c, size_t k)
 /* From full to less than half, and not because the other took the room. */
 static void judge_sawtooth(struct window *w)
 {
-	bool was_full = false, was_file = false, is_known = false;
+	bool was_full = false, was_file = false, is_slab = false;
 	int64_t peak = 0, low = w->limit;
 
 	for (size_t i = wring_series_find(w->file, w->from); i < w->file->n && w->file->t_ns[i] <= w->to; i++) {
@@ -65,7 +65,7 @@ static void judge_sawtooth(struct window *w)
 		}
 		if (was_full && sum < low) {
 			low = sum;
-			is_known = !was_file;
+			is_slab = !was_file;
 		}
 	}
 	if (!was_full)
@@ -76,9 +76,9 @@ static void judge_sawtooth(struct window *w)
 			      "page cache and slab of %s, once it was full, never were less than %lld bytes of %lld", w->group, (long long)low,
 			      (long long)w->limit);
 	else
-		wring_finding(w->v, w->detector, is_known ? "slab-wiped" : "sawtooth", is_known ? WRING_KNOWN : WRING_V_FAIL,
+		wring_finding(w->v, w->detector, is_slab ? "slab-wiped" : "sawtooth", WRING_V_FAIL,
 			      100.0 * (double)low / (double)w->limit, 100 * HALF, "%", "page cache and slab of %s fell from %lld to %lld bytes "
-			      "(memory.max %lld)%s", w->group, (long long)peak, (long long)low, (long long)w->limit, is_known ?
+			      "(memory.max %lld)%s", w->group, (long long)peak, (long long)low, (long long)w->limit, is_slab ?
 			      ": it was mostly slab, which is no progress to a memcg, so that one reclaim frees all of it (mm/vmscan.c, "
 			      "flush_reclaim_state())" : "; it was mostly page cache, and nothing took its place");
 }
@@ -98,10 +98,10 @@ static void judge_crushed(struct window *w)
 	if ((double)floor >= CRUSHED * (double)w->limit || (double)slab < HALF * (double)w->limit)
 		return;
 	w->judged++;
-	wring_finding(w->v, w->detector, "crushed", WRING_KNOWN, 100.0 * (double)floor / (double)w->limit, 100 * CRUSHED, "%",
-		      "names used once pushed the page cache of %s down to %lld bytes while %lld bytes of slab were reclaimable: a slab is "
-		      "scanned (objects >> priority) at a time, less than a batch until reclaim of page cache no longer succeeds "
-		      "(do_shrink_slab())", w->group, (long long)floor, (long long)slab);
+	wring_finding(w->v, w->detector, "crushed", WRING_V_FAIL, 100.0 * (double)floor / (double)w->limit, 100 * CRUSHED, "%",
+		      "names used once pushed the page cache of %s down to %lld bytes while %lld bytes of slab were reclaimable: the latter is "
+		      "scanned (objects >> priority) at a time, and not while that is less than a batch (do_shrink_slab())", w->group,
+		      (long long)floor, (long long)slab);
 }
 
 size_t wring_balance_judge(struct wring_view *v, const struct wring_caches *c, const char *detector)

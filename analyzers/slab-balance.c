@@ -311,10 +311,10 @@ static const struct wring_detector slab_balance = {
 	"equal size, kind and pressure one lost more than ratio-pct (200) % of what another lost; judged\n"
 	"once the largest loss is 20 %. At a limit without memory.reclaim: class swept: names in use\n"
 	"lost more than swept-pct (50) % although a quarter of the limit was page cache used once; class\n"
-	"sawtooth: page cache at the limit fell by half with nothing in its place. Known, by design: class\n"
-	"crushed (names used once push out all page cache, since a slab is scanned only once reclaim of\n"
-	"page cache no longer succeeds) and class slab-wiped (slab is no progress to a memcg, so the\n"
-	"scan does not end before all of it is gone). How much longer reclaim of dirty inodes takes\n"
+	"sawtooth: page cache at the limit fell by half with nothing in its place; class slab-wiped:\n"
+	"so did slab (it is no progress to a memcg, so that a scan does not end before all of it is\n"
+	"gone); class crushed: names used once pushed page cache below 5 % of the limit while half of it\n"
+	"was slab. How much longer reclaim of dirty inodes takes\n"
 	"on a slow disk is a metric, slow_media_stall_ms: shrinkers are called in turn.",
 	.limits = "left-pct small-points ratio-pct swept-pct windup-pct",
 	.controls =

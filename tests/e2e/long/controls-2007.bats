@@ -102,8 +102,7 @@ faulty() {
 	own_boot fairness-matrix
 	sed -i 's|^  mark beside-sock|  sysctl /sys/module/sock_starve/parameters/every 1\n&|
 		s|^  stop hog-sock|  sysctl /sys/module/sock_starve/parameters/every 0\n&|' "$T/fairness-matrix.ini"
-	# long enough for a hog to come to its limit on a slow machine
-	run wring_run "$T/fairness-matrix.ini" "$T/starved.ini" --set=fairness-matrix.window=6s --set=fairness-matrix.limit=24M
+	run wring_run "$T/fairness-matrix.ini" "$T/starved.ini" --set=fairness-matrix.window=4s
 	faulty fairness-matrix fairness loss
 	faulty fairness-matrix fairness harm
 	faulty fairness-matrix fairness slowdown
