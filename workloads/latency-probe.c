@@ -169,6 +169,7 @@ static int open_schedstat(struct probe *p, struct wring_err *err)
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
 	struct probe *p = wring_wdata(c);
+	uint64_t pages = p->pages;
 	int fd, r = 0;
 
 	p->pair[0] = p->pair[1] = p->schedstat_fd = -1;
@@ -181,9 +182,12 @@ static int setup(struct wring_wctx *c, struct wring_err *err)
 		return wring_err_set(err, -errno, "latency-probe: a pair of sockets: %s", strerror(errno));
 	if (p->slept && (r = open_schedstat(p, err)))
 		return r;
-	/* Once each before the start: what is needed but once is there, and what cannot work here says so. */
+	/* Once each before the start: what is needed but once is there, and what cannot work here says so. With a single page, as the
+	 * reclaim that more may take is what is timed. */
+	p->pages = 1;
 	for (uint64_t n = 0; n < KINDS && !r; n++)
 		r = operate(c, p, n);
+	p->pages = pages;
 	return r ? wring_err_set(err, r, "latency-probe: trying out its operations: %s", strerror(-r)) : 0;
 }
 
