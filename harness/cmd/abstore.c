@@ -86,12 +86,20 @@ int wring_ab_begin(struct wring_ab_args *a, struct wring_store *st)
 	return r;
 }
 
+static void put_console(const char *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (at[i] != '\r')
+			fputc((unsigned char)at[i] < ' ' && at[i] != '\n' ? '?' : at[i], stderr);
+	fputc('\n', stderr);
+}
+
 void wring_ab_show_console(struct wring_store *st, int64_t boot)
 {
 	char *text = NULL;
 	size_t len = 0, lines = 0;
 	struct wring_err err;
-	const char *at;
+	const char *at, *why;
 
 	if (wring_store_get_console(st, boot, &text, &len, &err) || !text)
 		fputs("wring: it wrote nothing to its console\n", stderr);
@@ -103,10 +111,13 @@ void wring_ab_show_console(struct wring_store *st, int64_t boot)
 		if (lines == CONSOLE_LINES)
 			at++;
 		fprintf(stderr, "wring: the last lines of its console:\n");
-		for (; *at; at++)
-			if (*at != '\r')
-				fputc((unsigned char)*at < ' ' && *at != '\n' ? '?' : *at, stderr);
-		fputc('\n', stderr);
+		/* the stacks that follow a panic are longer than that */
+		why = strstr(text, "Kernel panic");
+		if (why && why < at) {
+			put_console(why, strcspn(why, "\n"));
+			fputs("[...]\n", stderr);
+		}
+		put_console(at, strlen(at));
 	}
 	free(text);
 }

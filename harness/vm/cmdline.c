@@ -257,8 +257,6 @@ static void add_network(struct args *a, const struct wring_vm_spec *s)
 {
 	_cleanup_free_ char *all = strdup("");
 
-	if (!s->n_forwards)
-		return;
 	for (size_t i = 0; i < s->n_forwards && all; i++) {
 		char *more = wring_strf("%s,guestfwd=tcp:" WRING_VM_SERVER ":%u-cmd:%s", all, s->forwards[i].port, s->forwards[i].command);
 
@@ -310,7 +308,8 @@ char **wring_vm_argv(const char *qemu, const struct wring_vm_spec *s, const stru
 	add_sockets(&a, s, ends);
 	add_doors(&a, s);
 	add_disks(&a, s);
-	add_network(&a, s);
+	if (s->n_forwards)
+		add_network(&a, s);
 	add_kernel(&a, s);
 	if (!a.is_full)
 		return a.v;
