@@ -145,7 +145,7 @@ static void line(FILE *out, const char *text, size_t width)
 }
 
 /* Why each verdict is what it is, what the record of this kernel against itself says, and what was not judged. */
-static void footer(const struct wring_versus *v, const struct wring_versus_scenario *s, FILE *out, size_t width)
+static void footer(const struct wring_versus *v, const struct wring_versus_scenario *s, bool mail, FILE *out, size_t width)
 {
 	size_t hints = 0;
 	bool recorded = false;
@@ -171,10 +171,9 @@ static void footer(const struct wring_versus *v, const struct wring_versus_scena
 		line(out, s->notes[i], width);
 	if (!recorded && !v->aa)
 		line(out, "no record of a kernel against itself here: wring ab --aa makes one, and with it the noise is known", width);
-	if (hints)
+	if (hints && !mail)
 		line(out, "in brackets: hints, which set no code (false discovery rate 10 %)", width);
 }
-
 
 static int table(const struct wring_versus *v, const struct wring_versus_scenario *s, FILE *out)
 {
@@ -203,7 +202,7 @@ static int table(const struct wring_versus *v, const struct wring_versus_scenari
 
 static void mail_rows(const struct wring_versus *v, const struct wring_versus_scenario *s, FILE *out)
 {
-	fprintf(out, "%18.18s %13s %18.18s\n", v->name_a, "%change", v->name_b);
+	fprintf(out, "%16.16s %13s %16.16s\n", v->name_a, "%change", v->name_b);
 	for (int primary = 1; primary >= 0; primary--)
 		for (size_t i = 0; i < s->n_metrics; i++) {
 			const struct wring_versus_metric *m = &s->metrics[i];
@@ -215,7 +214,7 @@ static void mail_rows(const struct wring_versus *v, const struct wring_versus_sc
 			if (judged)
 				mark = m->r.verdict == WRING_CMP_REGRESSION || m->r.verdict == WRING_CMP_IMPROVEMENT ? '*' :
 				       m->r.verdict == WRING_CMP_INCONCLUSIVE ? '?' : '=';
-			fprintf(out, "%18.18s %11.11s %c %18.18s  %.19s\n", median(s, m, false, a, sizeof(a)), change(&m->r, false, c, sizeof(c)), mark,
+			fprintf(out, "%16.16s %11.11s %c %16.16s  %.24s\n", median(s, m, false, a, sizeof(a)), change(&m->r, false, c, sizeof(c)), mark,
 				median(s, m, true, b, sizeof(b)), m->in.name);
 		}
 	fprintf(out, "* differs  = the same  ? inconclusive  (none: a hint, not judged)\n");
@@ -238,7 +237,7 @@ int wring_report_versus(const struct wring_versus *v, bool mail, FILE *out, stru
 		else
 			r = table(v, s, out);
 		fputc('\n', out);
-		footer(v, s, out, width);
+		footer(v, s, mail, out, width);
 		fprintf(out, "%s: %s%s\n", s->name, wring_cmp_name(s->verdict), s->is_broken ? " (an arm was not measured)" : "");
 	}
 	if (!r && fflush(out))
