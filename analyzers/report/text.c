@@ -101,9 +101,12 @@ void wring_text_wrap(FILE *out, const char *text, size_t indent, size_t width)
 
 const char *wring_text_value(double value, const char *unit, char *buf, size_t size)
 {
+	size_t len = strlen(unit);
 	char number[16];
 
-	if (!strcmp(unit, "bytes") && value >= 0 && value < 9e18)
+	if (value == 1 && len > 2 && unit[len - 1] == 's' && strcmp(unit, "bytes"))
+		snprintf(buf, size, "1 %.*s", (int)len - 1, unit);
+	else if (!strcmp(unit, "bytes") && value >= 0 && value < 9e18)
 		snprintf(buf, size, "%s",
 			 wring_format_size((uint64_t)value, number, sizeof(number)));
 	else if (fabs(value) < 1e15 && (value == floor(value) || fabs(value) >= 1e4))

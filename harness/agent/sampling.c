@@ -302,7 +302,7 @@ static void tell_stuck(struct wring_sampling *p)
 		wring_read_file(AT_FDCWD, path, &stack, NULL);
 	wring_out_event(p->out, "guest", "hang", "step '%s' has not returned for %lld s; stack: %s",
 			p->session->step ? p->session->step : "?",
-			(long long)((wring_now_ns() - p->session->step_since_ns) / WRING_NSEC_PER_SEC), stack ? stack : "unknown");
+			(long long)((wring_now_ns() - p->session->step_since_ns) / WRING_NSEC_PER_SEC), stack && *stack ? stack : "unknown");
 }
 
 static void check_timeout(struct wring_sampling *p, int64_t now)

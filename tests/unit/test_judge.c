@@ -451,7 +451,7 @@ static void test_table(void **state)
 	judge(&s, NULL);
 	text = print(&s, wring_report_table);
 	assert_non_null(strstr(text, "SCENARIO"));
-	assert_non_null(strstr(text, "accounting/monotonic: fail, 1 keys against 0 keys"));
+	assert_non_null(strstr(text, "accounting/monotonic: fail, 1 key against 0 keys"));
 	assert_non_null(strstr(text, "kernel-log/warning: fail"));
 	assert_null(strstr(text, "escape: pass"));
 	for (char *l = text, *end; *l; l = end + 1) {
