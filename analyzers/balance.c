@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "analyzers/balance.h"
 
-#include <stdio.h>
 #include <string.h>
 #include "harness/base/units.h"
 #include "harness/base/util.h"

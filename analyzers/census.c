@@ -9,14 +9,6 @@
 
 #define NEARLY_ALL 0.9 /* of what a group has: a reclaim of so much is heavy */
 
-static const struct wring_load *load_named(struct wring_view *v, const char *name)
-{
-	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
-		if (!strcmp(v->scenario->loads[i].name, name))
-			return &v->scenario->loads[i];
-	return NULL;
-}
-
 static struct wring_cache *cache_of(struct wring_caches *c, const struct wring_load *l, const char *group)
 {
 	const char *of_load = l->group ? l->group : ".";
@@ -39,7 +31,7 @@ static struct wring_cache *cache_of(struct wring_caches *c, const struct wring_l
 /* A load in several directories has one event each, and then one of all, which says nothing new. */
 static int add(struct wring_view *v, const struct wring_event *e, bool *is_spread, struct wring_caches *c)
 {
-	const struct wring_load *l = load_named(v, e->subject);
+	const struct wring_load *l = wring_scenario_load(v->scenario, e->subject);
 	int64_t cached, gone, ns = 0;
 	struct wring_cache *row;
 	char group[256];

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reclaim returns when it has freed objects; their pages come back later, when RCU lets go of them. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "analyzers/stats/order.h"
@@ -55,14 +54,6 @@ static double took_ms(const struct wring_events *e, size_t i)
 	return 0;
 }
 
-static const struct wring_load *load_named(const struct wring_view *v, const char *name)
-{
-	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
-		if (!strcmp(v->scenario->loads[i].name, name))
-			return &v->scenario->loads[i];
-	return NULL;
-}
-
 static bool find_reclaim(const struct wring_event *x, struct act *a)
 {
 	if (strcmp(x->kind, "reclaim") || !wring_text_i64(x->text, "asked_bytes", &a->asked) ||
@@ -82,7 +73,7 @@ static bool find_release(struct wring_view *v, const struct wring_events *e, siz
 		return false;
 	while (i-- && !l)
 		if (!strcmp(e->rows[i].kind, "step") && !strcmp(e->rows[i].subject, "release")) {
-			l = load_named(v, e->rows[i].text);
+			l = wring_scenario_load(v->scenario, e->rows[i].text);
 			if (!l || wring_view_at(v, "memory", l->group, "current", e->rows[i].t_ns, &a->before))
 				return false;
 			snprintf(a->subject, sizeof(a->subject), "%s", l->group);

@@ -2,7 +2,6 @@
 /* memory.high is a throttle: usage may pass it, but only by what tasks have in flight. */
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/limits.h"
 #include "analyzers/stats/order.h"

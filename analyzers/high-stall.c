@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memory.high slows tasks down: it must not stop them. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/twin.h"
 #include "harness/base/util.h"

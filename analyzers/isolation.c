@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pressure in one cgroup must leave the caches of another alone, and what one made is not charged to who uses it. */
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/census.h"
 #include "analyzers/view.h"
@@ -8,7 +7,6 @@
 
 #define NAME "isolation"
 #define LOSS_PCT 1
-#define BATCH_PAGES 32
 #define PAGES_A_CPU 6400 /* below this the error of a counter is too large for bytes */
 #define OWNER_PCT 10
 

@@ -37,25 +37,6 @@ void wring_known_free(struct wring_known *k)
 	free(k);
 }
 
-/* The lines of a value as one. */
-static char *join(const struct wring_ini_entry *e)
-{
-	size_t len = 1;
-	char *s, *p;
-
-	for (size_t i = 0; i < e->n; i++)
-		len += strlen(e->lines[i].text) + 1;
-	p = s = malloc(len);
-	if (!s)
-		return NULL;
-	*p = '\0';
-	for (size_t i = 0; i < e->n; i++) {
-		p = stpcpy(p, i ? " " : "");
-		p = stpcpy(p, e->lines[i].text);
-	}
-	return s;
-}
-
 /* The field of that key, or NULL. */
 static char **field(struct wring_known_entry *e, const char *key)
 {
@@ -87,7 +68,7 @@ static int read_section(const char *path, const struct wring_ini_section *s,
 					     "detector, class, kernel, reason, link",
 					     path, s->entries[i].line, s->entries[i].key);
 		free(*v); /* a key said twice: the later one */
-		*v = join(&s->entries[i]);
+		*v = wring_ini_join(&s->entries[i], " ");
 		if (!*v)
 			return wring_err_set(err, -ENOMEM, "%s: out of memory", path);
 	}

@@ -5,7 +5,6 @@
 #include <string.h>
 #include "analyzers/load-metrics.h"
 #include "analyzers/twin.h"
-#include "harness/base/units.h"
 #include "harness/base/util.h"
 
 #define ABOVE_NS WRING_NSEC_PER_SEC

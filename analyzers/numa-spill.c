@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A limit says how much, not where: a guard, since current kernels can no longer fail as those of 2015 did. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "analyzers/twin.h"

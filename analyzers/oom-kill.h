@@ -36,10 +36,6 @@ bool wring_oom_subject(struct wring_view *v, const char *memcg, char *ret, size_
 /* What came free, stage by stage. */
 void wring_oom_measure(struct wring_view *v, struct wring_oom_kill *k);
 
-/* The load's disk: 0 not one that can be told, 1 memory, -1 made slow on purpose. */
-int wring_oom_medium(struct wring_view *v, const struct wring_load *l);
-/* Were pages written back in the second before the kill? */
-bool wring_oom_wrote(struct wring_view *v, int64_t t_ns);
 /* Does dirty memory speak against the kernel? Only if the disk went on, and a load like this on a disk in memory was killed too. */
 bool wring_oom_dirty_counts(struct wring_view *v, const struct wring_oom_kill *kills, size_t n, const struct wring_oom_kill *k);
 bool wring_oom_on_slow_disk(struct wring_view *v, const struct wring_oom_kill *k);

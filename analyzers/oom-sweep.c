@@ -19,7 +19,8 @@ static const struct wring_mount *mount_of(struct wring_view *v, const struct wri
 	return NULL;
 }
 
-int wring_oom_medium(struct wring_view *v, const struct wring_load *l)
+/* The load's disk: 0 not one that can be told, 1 memory, -1 made slow on purpose. */
+static int medium_of(struct wring_view *v, const struct wring_load *l)
 {
 	const struct wring_mount *m = mount_of(v, l);
 
@@ -28,7 +29,8 @@ int wring_oom_medium(struct wring_view *v, const struct wring_load *l)
 	return m && !strcmp(v->row->where, "vm"); /* a guest's disks are memory of the host */
 }
 
-bool wring_oom_wrote(struct wring_view *v, int64_t t_ns)
+/* Were pages written back in the second before the kill? */
+static bool has_written(struct wring_view *v, int64_t t_ns)
 {
 	const struct wring_series *s = wring_view_series(v, "vmstat", "", "nr_written");
 	size_t from = s ? wring_series_find(s, t_ns - WRING_NSEC_PER_SEC) : 0, to = s ? wring_series_find(s, t_ns) : 0;
@@ -43,7 +45,7 @@ bool wring_oom_on_slow_disk(struct wring_view *v, const struct wring_oom_kill *k
 {
 	for (size_t i = 0; v->scenario && i < v->scenario->n_loads; i++)
 		if (k->subject[0] && wring_load_within(v, &v->scenario->loads[i], k->subject) &&
-		    wring_oom_medium(v, &v->scenario->loads[i]) < 0)
+		    medium_of(v, &v->scenario->loads[i]) < 0)
 			return true;
 	return false;
 }
@@ -55,7 +57,7 @@ static bool has_killed_twin(struct wring_view *v, const struct wring_oom_kill *k
 	for (size_t i = 0; i < v->scenario->n_loads; i++) {
 		const struct wring_load *t = &v->scenario->loads[i];
 
-		if (strcmp(t->workload, l->workload) || wring_oom_medium(v, t) <= 0)
+		if (strcmp(t->workload, l->workload) || medium_of(v, t) <= 0)
 			continue;
 		for (size_t j = 0; j < n; j++)
 			if (kills[j].limit == k->limit && kills[j].subject[0] && wring_load_within(v, t, kills[j].subject))
@@ -66,7 +68,7 @@ static bool has_killed_twin(struct wring_view *v, const struct wring_oom_kill *k
 
 bool wring_oom_dirty_counts(struct wring_view *v, const struct wring_oom_kill *kills, size_t n, const struct wring_oom_kill *k)
 {
-	if (!v->scenario || !k->subject[0] || !wring_oom_wrote(v, k->o->t_ns))
+	if (!v->scenario || !k->subject[0] || !has_written(v, k->o->t_ns))
 		return false;
 	for (size_t i = 0; i < v->scenario->n_loads; i++)
 		if (wring_load_within(v, &v->scenario->loads[i], k->subject) &&
@@ -81,7 +83,6 @@ struct level {
 	int64_t limit;
 	size_t starts, killed, any; /* killed with reclaimable memory, and at all */
 	double share;   /* killed, made to fall with the limit */
-	size_t weight;  /* levels that were put together for that */
 };
 
 static bool is_premature(const struct wring_oom_kill *k)

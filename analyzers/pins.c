@@ -2,7 +2,6 @@
 /* Pins and known changes of histories. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,19 +10,6 @@
 #include "harness/plan/ini.h"
 
 #define KEYS "scenario, metric, since, kind, reason, link"
-
-static char *join(const struct wring_ini_entry *e)
-{
-	char *s = strdup("");
-
-	for (size_t i = 0; i < e->n && s; i++) {
-		char *longer = wring_strf("%s%s%s", s, i ? " " : "", e->lines[i].text);
-
-		free(s);
-		s = longer;
-	}
-	return s;
-}
 
 long wring_day(const char *date)
 {
@@ -35,7 +21,7 @@ long wring_day(const char *date)
 
 static int set(const char *path, const struct wring_ini_entry *e, struct wring_pin *p, struct wring_err *err)
 {
-	_cleanup_free_ char *value = join(e);
+	_cleanup_free_ char *value = wring_ini_join(e, " ");
 	char **field = !strcmp(e->key, "scenario") ? &p->scenario : !strcmp(e->key, "metric") ? &p->metric : !strcmp(e->key, "since") ? &p->since :
 		!strcmp(e->key, "reason") ? &p->reason : !strcmp(e->key, "link") ? &p->link : NULL;
 

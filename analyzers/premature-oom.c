@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A memcg was killed in although it held memory that reclaim should have taken first. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/limits.h"
 #include "analyzers/oom-kill.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reclaim takes time from those it works for; it must not take it by the second, nor stop while there is something to take. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/load-metrics.h"
 #include "analyzers/twin.h"

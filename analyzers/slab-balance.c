@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who gave how much when a group with several caches was reclaimed. */
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/balance.h"
 #include "analyzers/census.h"

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "harness/base/units.h"
 #include "harness/base/util.h"
 
 #define SWAP_STALL_S 10

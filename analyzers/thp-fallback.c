@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A huge page is worth its price in page cache, but never a kill. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "analyzers/twin.h"
 #include "harness/base/util.h"

@@ -23,22 +23,12 @@ int64_t wring_planned_limit(const struct wring_view *v, const char *group, const
 	return least;
 }
 
-static bool is_word(const char *list, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = list; (p = strstr(p, word)); p += n)
-		if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
-			return true;
-	return false;
-}
-
 static bool has_params_of(const struct wring_load *a, const struct wring_load *b, const char *except)
 {
 	for (size_t i = 0; i < a->params.n; i++) {
 		const char *other = wring_setting_get(&b->params, a->params.rows[i].key);
 
-		if (!is_word(except, a->params.rows[i].key) && (!other || strcmp(other, a->params.rows[i].value)))
+		if (!wring_has_word(except, a->params.rows[i].key) && (!other || strcmp(other, a->params.rows[i].value)))
 			return false;
 	}
 	return true;

@@ -14,7 +14,7 @@ enum {
 	POS_BITS = 20,		/* of a col id; also in 0001_initial.sql */
 };
 
-size_t wring_chunk_cap(size_t n_keys)
+static size_t cap_of(size_t n_keys)
 {
 	size_t cap = CHUNK_VALUES / (n_keys ? n_keys : 1);
 
@@ -117,7 +117,7 @@ int wring_chunk_write(struct wring_store *st, int64_t segment, const int64_t *ba
 		      const struct wring_stamp *stamps, const int64_t *rows, size_t n,
 		      struct wring_err *err)
 {
-	size_t cap = wring_chunk_cap(n_keys);
+	size_t cap = cap_of(n_keys);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i += cap)
@@ -225,7 +225,7 @@ static int repack_chunks(struct wring_store *st, struct matrix *m, struct wring_
 static int repack_segment(struct wring_store *st, int64_t segment, size_t n_keys, size_t n_samples,
 			  const char *base, struct wring_err *err)
 {
-	struct matrix m = { .segment = segment, .n_keys = n_keys, .cap = wring_chunk_cap(n_keys) };
+	struct matrix m = { .segment = segment, .n_keys = n_keys, .cap = cap_of(n_keys) };
 	int r;
 
 	if (n_samples < m.cap)

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "harness/base/util.h"
 
 /* 1 GiB, well over an hour of forty sources at 10 Hz. Only the end of a run copies the log into the file, because
@@ -293,7 +291,7 @@ static int check_place(struct wring_store *st, struct wring_err *err)
 					 st->path, st->doing) : 0;
 }
 
-int wring_db_commit(struct wring_store *st, struct wring_err *err)
+static int commit(struct wring_store *st, struct wring_err *err)
 {
 	int r = wring_db_run(st, err, "COMMIT", "");
 
@@ -318,7 +316,7 @@ void wring_db_rollback(struct wring_store *st)
 int wring_db_end(struct wring_store *st, int r, struct wring_err *err)
 {
 	if (r == 0)
-		return wring_db_commit(st, err);
+		return commit(st, err);
 	wring_db_rollback(st);
 	return r;
 }

@@ -29,9 +29,6 @@ extern const struct wring_embedded wring_migrations[];
 /* wring_store_open() with another list of migrations: for tests of the migrations themselves. */
 int wring_db_open(const char *path, enum wring_store_mode mode, const struct wring_embedded *migrations,
 		  struct wring_store **ret, struct wring_err *err);
-/* Brings an open database up to the list; *ret_from is the version it had. */
-int wring_db_migrate(struct wring_store *st, const struct wring_embedded *migrations, int *ret_from,
-		     struct wring_err *err);
 
 /* Turn the last SQLite error of the handle into a code and a line for the user. */
 int wring_db_fail(struct wring_store *st, int rc, struct wring_err *err);
@@ -52,7 +49,6 @@ int wring_db_run(struct wring_store *st, struct wring_err *err, const char *sql,
 
 /* One writing transaction. After a failed commit nothing of it is left. */
 int wring_db_begin(struct wring_store *st, const char *doing, struct wring_err *err);
-int wring_db_commit(struct wring_store *st, struct wring_err *err);
 void wring_db_rollback(struct wring_store *st);
 /* Commits when r is 0, else rolls back and returns r. */
 int wring_db_end(struct wring_store *st, int r, struct wring_err *err);
@@ -78,7 +74,6 @@ int wring_db_collect(struct wring_store *st, sqlite3_stmt *stmt, void **rows, si
 struct wring_packed wring_db_blob(sqlite3_stmt *stmt, int enc_col, int blob_col);
 
 /* chunk.c: segments of samples. */
-size_t wring_chunk_cap(size_t n_keys);
 /* `rows` is a matrix of n rows of n_keys values. */
 int wring_chunk_write(struct wring_store *st, int64_t segment, const int64_t *base, size_t n_keys,
 		      const struct wring_stamp *stamps, const int64_t *rows, size_t n, struct wring_err *err);

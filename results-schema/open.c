@@ -125,8 +125,8 @@ static int fail_newer(struct wring_store *st, int64_t version, int known, struct
 			     st->path, version, known);
 }
 
-int wring_db_migrate(struct wring_store *st, const struct wring_embedded *migrations, int *ret_from,
-		     struct wring_err *err)
+/* Brings an open database up to the list; *ret_from is the version it had. */
+static int migrate(struct wring_store *st, const struct wring_embedded *migrations, int *ret_from, struct wring_err *err)
 {
 	int newest = newest_version(migrations);
 	char hash[17];
@@ -355,7 +355,7 @@ static int open_once(const char *path, enum wring_store_mode mode, const struct 
 	if (r == 0 && is_writer)
 		r = prepare_writer(st, *ret_version, err);
 	if (r == 0 && is_writer)
-		r = wring_db_migrate(st, migrations, &from, err);
+		r = migrate(st, migrations, &from, err);
 	if (r == 0 && is_writer)
 		r = try_to_write(st, err);
 	if (r == 0 && !is_writer)

@@ -2,7 +2,6 @@
 /* The reading half of the store. */
 #include "results-schema/store.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>

@@ -85,7 +85,14 @@ static void drop_not_finite(struct wring_metrics *m)
 	m->n = n;
 }
 
-int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_t i, struct wring_case *ret, struct wring_err *err)
+static void case_done(struct wring_case *c)
+{
+	free(c->remains);
+	wring_metrics_done(&c->m);
+	wring_findings_done(&c->f);
+}
+
+static int load_case(struct wring_store *st, const struct wring_runs *runs, size_t i, struct wring_case *ret, struct wring_err *err)
 {
 	int r;
 
@@ -99,15 +106,8 @@ int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_
 	if (!r)
 		ret->remains = wring_remains_text(st, ret->run);
 	if (r)
-		wring_case_done(ret);
+		case_done(ret);
 	return r;
-}
-
-void wring_case_done(struct wring_case *c)
-{
-	free(c->remains);
-	wring_metrics_done(&c->m);
-	wring_findings_done(&c->f);
 }
 
 size_t wring_case_finding_nth(const struct wring_case *c, size_t i)
@@ -135,11 +135,11 @@ int wring_case_each(struct wring_store *st, const struct wring_runs *runs, FILE 
 	for (size_t i = 0; i < runs->n && !r; i++) {
 		struct wring_case c;
 
-		r = wring_case_load(st, runs, i, &c, err);
+		r = load_case(st, runs, i, &c, err);
 		if (r)
 			break;
 		r = one(&c, i, out, data);
-		wring_case_done(&c);
+		case_done(&c);
 		if (r == -ENOMEM)
 			wring_err_set(err, r, "out of memory");
 	}

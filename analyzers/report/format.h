@@ -44,8 +44,6 @@ struct wring_case {
 	char *remains; /* what its guest left behind, where that failed, hung or panicked; NULL: nothing */
 	size_t nth; /* 1: the first run of its scenario in this list */
 };
-int wring_case_load(struct wring_store *st, const struct wring_runs *runs, size_t i, struct wring_case *ret, struct wring_err *err);
-void wring_case_done(struct wring_case *c);
 /* 1 for the first finding of this detector and class in the run, 2 for the next. */
 size_t wring_case_finding_nth(const struct wring_case *c, size_t i);
 /* Is it broken, or failed although no finding says so? Then formats that look at findings only need a case for the outcome. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Two arms: for each metric a strip with every run, the interval of the difference, and the band of what does not matter. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "analyzers/report/html.h"
 #include "analyzers/report/text.h"

@@ -5,10 +5,9 @@
 #include "analyzers/klog.h"
 #include "analyzers/oom-report.h"
 #include "analyzers/report/html.h"
-#include "analyzers/report/text.h"
 #include "harness/base/util.h"
 
-const char *wring_html_phase(struct wring_html_run *r, int64_t t_ns)
+static const char *phase_at(struct wring_html_run *r, int64_t t_ns)
 {
 	const struct wring_events *e = wring_view_events(&r->view);
 	const char *phase = "";
@@ -50,7 +49,7 @@ size_t wring_html_kills(struct wring_html_run *r, const char *subject, int64_t *
 
 static struct wring_html_moment at(struct wring_html_run *r, int64_t t_ns, const char *how)
 {
-	return (struct wring_html_moment){ true, (double)(t_ns - r->t0) / 1e9, wring_html_phase(r, t_ns), how };
+	return (struct wring_html_moment){ true, (double)(t_ns - r->t0) / 1e9, phase_at(r, t_ns), how };
 }
 
 /* The first line of the log that the evidence quotes. */

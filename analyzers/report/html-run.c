@@ -97,7 +97,7 @@ static bool is_noise(const char *text)
 }
 
 /* From the first warning on. */
-void wring_html_log(FILE *out, struct wring_html_run *r)
+static void kernel_log(FILE *out, struct wring_html_run *r)
 {
 	struct wring_log *log = (struct wring_log *)wring_view_log(&r->view);
 	size_t first = log->n, shown = 0;
@@ -126,7 +126,7 @@ void wring_html_log(FILE *out, struct wring_html_run *r)
 
 /* ---- a guest that did not go on ---- */
 
-void wring_html_post_mortem(FILE *out, struct wring_html_run *r)
+static void post_mortem(FILE *out, struct wring_html_run *r)
 {
 	_cleanup_free_ char *remains = wring_remains_text(r->view.store, r->row), *text = NULL;
 	struct wring_post_mortem p = { .n = 0 };
@@ -198,7 +198,7 @@ static void run_command(FILE *out, struct wring_html_run *r, const char *target)
 	wring_html(out, " --seed=%lld", (long long)row->seed);
 }
 
-void wring_html_reproduce(FILE *out, struct wring_html_run *r)
+static void reproduce(FILE *out, struct wring_html_run *r)
 {
 	const struct wring_run_row *row = r->row;
 	_cleanup_free_ char *file = wring_strf("./%s.ini", row->scenario);
@@ -247,7 +247,7 @@ void wring_html_section(FILE *out, struct wring_html_run *r)
 		wring_html(out, "<p><b>Why:</b> %s</p>\n", row->reason);
 	findings(out, r);
 	if (r->has_view)
-		wring_html_post_mortem(out, r);
+		post_mortem(out, r);
 	if (s && (s->claim || s->healthy || s->sick)) {
 		wring_html(out, "<details class=\"paper\"%s><summary>What is tested</summary><dl>\n", strcmp(row->outcome, "fail") ? "" : " open");
 		sentence(out, "Claim", s->claim);
@@ -262,9 +262,9 @@ void wring_html_section(FILE *out, struct wring_html_run *r)
 		wring_html_nodes(out, r);
 	}
 	wring_html_metrics(out, r);
-	wring_html_reproduce(out, r);
+	reproduce(out, r);
 	if (r->has_view) {
-		wring_html_log(out, r);
+		kernel_log(out, r);
 		wring_html_facts(out, r);
 	}
 	wring_html(out, "</section>\n");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The page of histories: what changed and when, then the course of each series. */
-#include <math.h>
 #include <stdlib.h>
 #include "analyzers/history.h"
 #include "analyzers/report/html.h"

@@ -31,7 +31,6 @@ struct wring_html_run {
 /* html-moment.c: when did it happen? Seconds from t0 and the phase, where the run tells. */
 struct wring_html_moment { bool known; double s; const char *phase /* or "" */, *how; };
 struct wring_html_moment wring_html_when(struct wring_html_run *r, const struct wring_finding_row *f);
-const char *wring_html_phase(struct wring_html_run *r, int64_t t_ns);
 /* Times of OOM kills in a group (NULL: any), from the kernel's reports, else from the counter. Returns how many were written. */
 size_t wring_html_kills(struct wring_html_run *r, const char *subject, int64_t *t_ns, size_t max);
 /* Value against its limit, "9.9 times the limit"; buf of at least 80 bytes. */
@@ -67,10 +66,7 @@ void wring_html_groups(FILE *out, struct wring_html_run *r);		/* html-tables.c *
 void wring_html_nodes(FILE *out, struct wring_html_run *r);
 void wring_html_metrics(FILE *out, struct wring_html_run *r);
 void wring_html_facts(FILE *out, struct wring_html_run *r);
-void wring_html_log(FILE *out, struct wring_html_run *r);		/* html-run.c */
-void wring_html_post_mortem(FILE *out, struct wring_html_run *r);
-void wring_html_reproduce(FILE *out, struct wring_html_run *r);
-void wring_html_section(FILE *out, struct wring_html_run *r);
+void wring_html_section(FILE *out, struct wring_html_run *r);		/* html-run.c */
 /* html-compare.c: the newest comparisons that the runs were part of, for the top of the page and for a section of its own. */
 enum { WRING_HTML_COMPARISONS = 4 };
 struct wring_html_compared {

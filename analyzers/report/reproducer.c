@@ -253,24 +253,16 @@ static void load_functions(const struct wring_scenario *s, FILE *out)
 	}
 }
 
-static size_t load_index(const struct wring_scenario *s, const char *name)
-{
-	size_t i = 0;
-
-	while (i < s->n_loads && strcmp(s->loads[i].name, name))
-		i++;
-	return i;
-}
-
 static void start(const struct wring_scenario *s, const char *name, FILE *out)
 {
-	size_t i = load_index(s, name);
-	const struct wring_load *l = i < s->n_loads ? &s->loads[i] : NULL;
+	const struct wring_load *l = wring_scenario_load(s, name);
 	const char *on = l ? wring_setting_get(&l->params, "on") : NULL;
 	_cleanup_free_ char *mount = on ? wring_text_word(on) : s->n_mounts ? strdup(s->mounts[0].name) : NULL;
+	size_t i;
 
 	if (!l)
 		return;
+	i = (size_t)(l - s->loads);
 	fputs("for g in ", out);
 	directories(s, l->group, out);
 	fprintf(out, "; do\n\tn=0\n\twhile [ $n -lt %" PRIu64 " ]; do\n\t\tstart %zu \"$g\" \"$T/%s%s%s/%zu-$(echo \"$g\" | tr / _)-$n-$(ls \"$T\" | wc -l)\"\n"
@@ -334,7 +326,8 @@ static void module(const struct wring_step *step, FILE *out)
 static void one_step(const struct wring_scenario *s, const struct wring_step *step, FILE *out)
 {
 	const char *arg = step->n_args ? step->args[0] : ".";
-	size_t load = load_index(s, arg);
+	const struct wring_load *l = wring_scenario_load(s, arg);
+	size_t load = l ? (size_t)(l - s->loads) : 0; /* of steps that name one */
 
 	switch (step->verb->id) {
 	case WRING_STEP_MARK: fprintf(out, "mark %s\n", arg); break;

@@ -12,26 +12,6 @@
 
 enum { DEFAULT_COLUMNS = 100, MIN_COLUMNS = 40 };
 
-/* Length of the UTF-8 sequence at s, 0 when it is none. The terminating NUL ends any sequence. */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = *s < 0x80   ? 1
-		   : *s < 0xc2 ? 0
-		   : *s < 0xe0 ? 2
-		   : *s < 0xf0 ? 3
-		   : *s < 0xf5 ? 4
-			       : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* overlong forms, surrogates, beyond U+10FFFF */
-	if (n > 2 && ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
-		      (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f)))
-		return 0;
-	return n;
-}
-
 static bool is_control(const unsigned char *s, size_t n)
 {
 	/* C0, DEL, and C1 as UTF-8 */
@@ -46,7 +26,7 @@ char *wring_text_clean(const char *text, bool plain)
 	if (!ret)
 		return NULL;
 	while (*s) {
-		size_t n = utf8_len(s);
+		size_t n = wring_utf8_len(s, SIZE_MAX);
 
 		if (!n) {
 			p = stpcpy(p, "\xef\xbf\xbd");

@@ -30,7 +30,8 @@ const char *wring_trend_how(const struct wring_hchange *c)
 	return c->by == WRING_BY_FAST ? "a drift of the last nights" : "provisional: too few nights to tell, and the last one stands out";
 }
 
-char *wring_trend_spark(const struct wring_hseries *s, size_t width, bool utf8)
+/* The course of the last `width` nights, changes as '|'. On the heap; NULL: no memory. */
+static char *spark_of(const struct wring_hseries *s, size_t width, bool utf8)
 {
 	static const char *const blocks[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
 	static const char *const ascii[] = { "_", ".", "-", "~", "=", "+", "*", "#" };
@@ -68,7 +69,7 @@ static int series(const struct wring_history *h, bool all, bool utf8, FILE *out)
 	for (size_t i = 0; !r && i < h->n; i++) {
 		const struct wring_hseries *s = &h->series[i];
 		const struct wring_hchange *last = s->n_changes ? &s->changes[s->n_changes - 1] : NULL;
-		_cleanup_free_ char *spark = wring_trend_spark(s, SPARK, utf8), *nights = wring_strf("%zu", s->n);
+		_cleanup_free_ char *spark = spark_of(s, SPARK, utf8), *nights = wring_strf("%zu", s->n);
 		char value[48], pct[24] = "";
 		const char *cells[] = { s->scenario, s->name, nights, value, pct, spark };
 

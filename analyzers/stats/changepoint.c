@@ -32,7 +32,8 @@ static double median_of(const double *y, size_t n, double *scratch)
 	return wring_median(scratch, n);
 }
 
-double wring_lag(const double *y, size_t n, size_t lag)
+/* Correlation of neighbours, 0 when nothing varies. */
+static double neighbours(const double *y, size_t n)
 {
 	double mean = 0, all = 0, next = 0;
 
@@ -40,8 +41,8 @@ double wring_lag(const double *y, size_t n, size_t lag)
 		mean += y[i] / (double)n;
 	for (size_t i = 0; i < n; i++) {
 		all += (y[i] - mean) * (y[i] - mean);
-		if (i + lag < n)
-			next += (y[i] - mean) * (y[i + lag] - mean);
+		if (i + 1 < n)
+			next += (y[i] - mean) * (y[i + 1] - mean);
 	}
 	return all > 0 ? next / all : 0;
 }
@@ -207,7 +208,7 @@ static double likeness_within(struct search *s, const double *y, size_t from, si
 		for (size_t j = i; j < k; j++)
 			s->mixed[j] = y[j] - mean;
 	}
-	r = wring_lag(s->mixed, n, 1);
+	r = neighbours(s->mixed, n);
 	return r + (double)segments * (1 + 3 * r) / (double)n;
 }
 
@@ -311,7 +312,7 @@ size_t wring_cusum(const double *y, size_t n, double center, double sigma, doubl
 
 void wring_cusum_base(const double *y, size_t n, double *center, double *sigma)
 {
-	double *v = malloc((n + 1) * sizeof(*v)), r = wring_lag(y, n, 1);
+	double *v = malloc((n + 1) * sizeof(*v)), r = neighbours(y, n);
 
 	*center = *sigma = 0;
 	if (!v)

@@ -31,5 +31,3 @@ void wring_cusum_base(const double *y, size_t n, double *center, double *sigma);
 
 /* Tukey's outer fence, Q3 + 3 IQR, of past |changes|: all that a history shorter than 12 allows. */
 double wring_fence(const double *change, size_t n);
-/* Correlation of neighbours, 0 when nothing varies. */
-double wring_lag(const double *y, size_t n, size_t lag);

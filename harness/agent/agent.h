@@ -49,8 +49,6 @@ extern volatile sig_atomic_t wring_agent_interrupted;
 /* Runs one scenario from BEGIN to END. Returns its outcome's name having been sent; -errno only if the way out is gone. */
 int wring_session_run(struct wring_agent *a, const struct wring_scenario *s);
 
-/* Path of a group of the scenario below the tree; "." is the scenario's root. On the heap. */
-char *wring_session_group(const struct wring_session *s, const char *path);
 /* Every directory of a declared group or of one of its instances: calls visit(arg, full path, subject). "pool/g" with count 4
  * is pool/g0..pool/g3. */
 int wring_session_each_dir(struct wring_session *s, const char *path,
@@ -59,7 +57,6 @@ int wring_session_each_dir(struct wring_session *s, const char *path,
 
 /* ---- steps.c ---- */
 int wring_step_run(struct wring_session *s, const struct wring_step *st, struct wring_err *err);
-void wring_rcu_barrier(void);
 
 /* ---- load.c ---- */
 int wring_loads_new(struct wring_session *s, struct wring_err *err);
@@ -74,8 +71,6 @@ int wring_load_census(struct wring_session *s, size_t load, struct wring_err *er
 int wring_load_release(struct wring_session *s, size_t load, struct wring_err *err);
 /* Tells the processes to stop and waits until they are gone; kills them at the deadline. */
 void wring_load_stop(struct wring_session *s, size_t load, int64_t deadline_ns);
-/* A workload said it could not do what it was asked to; its words, or NULL. */
-const char *wring_load_error(const struct wring_session *s, size_t load);
 /* The counters of all its threads, and of those before them; valid as long as the loads are. */
 const struct wring_load_view *wring_load_view(const struct wring_session *s, size_t load);
 

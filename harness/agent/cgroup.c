@@ -44,21 +44,11 @@ static char *find_mount(void)
 	return NULL;
 }
 
-static bool has_word(const char *text, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = text; (p = strstr(p, word)); p += n)
-		if ((p == text || p[-1] == ' ') && (!p[n] || p[n] == ' ' || p[n] == '\n'))
-			return true;
-	return false;
-}
-
 static bool file_has(const char *dir, const char *rel, const char *file, const char *word)
 {
 	_cleanup_free_ char *path = wring_strf("%s/%s/%s", dir, rel, file), *text = NULL;
 
-	return path && !wring_read_file(AT_FDCWD, path, &text, NULL) && has_word(text, word);
+	return path && !wring_read_file(AT_FDCWD, path, &text, NULL) && wring_has_word(text, word);
 }
 
 static char *own_cgroup(void)
@@ -129,7 +119,7 @@ static int enable_memory(int dirfd)
 	_cleanup_free_ char *on = NULL;
 	int r = wring_read_file(dirfd, "cgroup.subtree_control", &on, NULL);
 
-	if (r || has_word(on, "memory"))
+	if (r || wring_has_word(on, "memory"))
 		return r;
 	r = wring_write_file(dirfd, "cgroup.subtree_control", "+memory");
 	return r ? r : 1;
@@ -473,7 +463,7 @@ static int enable_cpuset(struct wring_tree *t, const char *group)
 		_cleanup_free_ char *on = NULL;
 		int r = wring_read_file(fd, "cgroup.subtree_control", &on, NULL), below;
 
-		if (!r && !has_word(on, "cpuset"))
+		if (!r && !wring_has_word(on, "cpuset"))
 			r = wring_write_file(fd, "cgroup.subtree_control", "+cpuset");
 		if (r)
 			return r;

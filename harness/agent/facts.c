@@ -2,11 +2,9 @@
 /* The fingerprint of a boot: whatever makes two boots of "the same kernel" differ. Without lru_gen, THP, preemption and
  * topology beside the figures, comparing Debian's 6.1 with its 6.12 compares mostly those. */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>

@@ -75,11 +75,6 @@ const struct wring_load_view *wring_load_view(const struct wring_session *s, siz
 bool wring_load_killed(const struct wring_session *s, size_t load) { return s->loads && s->loads[load].killed; }
 bool wring_load_unable(const struct wring_session *s, size_t load) { return s->loads && s->loads[load].unable; }
 
-const char *wring_load_error(const struct wring_session *s, size_t load)
-{
-	return *s->loads[load].error ? s->loads[load].error : NULL;
-}
-
 /* ---- set-up: everything the run needs is allocated and touched here ---- */
 
 static int prepare(struct wring_session *s, struct wring_loadset *l, const struct wring_load *decl, struct wring_err *err)

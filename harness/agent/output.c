@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Results of programs that a load ran: handed on as they are; the analyzers understand them. */
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 

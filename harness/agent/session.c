@@ -10,7 +10,8 @@
 #include "harness/api/outcome.h"
 #include "harness/base/util.h"
 
-char *wring_session_group(const struct wring_session *s, const char *path)
+/* Path of a group of the scenario below the tree; "." is the scenario's root. On the heap. */
+static char *group_path(const struct wring_session *s, const char *path)
 {
 	return strcmp(path, ".") ? wring_strf("%s/%s", s->scenario->name, path) : strdup(s->scenario->name);
 }
@@ -44,7 +45,7 @@ int wring_session_each_dir(struct wring_session *s, const char *path,
 		return wring_err_set(err, -ENOENT, "no group '%s'", path);
 	for (uint64_t i = 0; i < count && !r && !s->aborted; i++) {
 		_cleanup_free_ char *subject = g && !single && g->count > 1 ? wring_strf("%s%llu", path, (unsigned long long)i) : strdup(path);
-		_cleanup_free_ char *group = subject ? wring_session_group(s, subject) : NULL;
+		_cleanup_free_ char *group = subject ? group_path(s, subject) : NULL;
 
 		r = group ? visit(arg, group, subject, err) : wring_err_set(err, -ENOMEM, "group %s", path);
 	}

@@ -33,7 +33,7 @@ static int64_t batch_bytes(const struct wring_session *s)
 }
 
 /* rcu_barrier() in the kernel where it can be asked for; else a grace period, which is weaker. */
-void wring_rcu_barrier(void)
+static void rcu_barrier(void)
 {
 	if (wring_write_file(AT_FDCWD, "/sys/module/rcutree/parameters/do_rcu_barrier", "1"))
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
@@ -41,11 +41,7 @@ void wring_rcu_barrier(void)
 
 static size_t load_index(const struct wring_session *s, const char *name)
 {
-	size_t i = 0;
-
-	while (strcmp(s->scenario->loads[i].name, name))
-		i++;
-	return i;
+	return (size_t)(wring_scenario_load(s->scenario, name) - s->scenario->loads);
 }
 
 /* ---- groups ---- */
@@ -202,7 +198,7 @@ static int squeeze(struct wring_session *s, const char *group, const char *subje
 		r = wring_group_reclaim(t, group, before > s->agent->page_size ? (uint64_t)before : (uint64_t)s->agent->page_size);
 		if (r == -ENOENT)
 			return r;
-		wring_rcu_barrier();
+		rcu_barrier();
 		writes++;
 		now = wring_group_read(t, group, "memory.current");
 		still = before - now < batch_bytes(s) ? still + 1 : 0;
@@ -302,13 +298,13 @@ static int step_aftermath(struct wring_session *s, const struct wring_step *st, 
 		if (is_below(s->scenario->loads[i].group, st->args[0]))
 			wring_load_stop(s, i, deadline(STEP_NS));
 	wring_sampling_mark(s, "after-load");
-	wring_rcu_barrier();
+	rcu_barrier();
 	wring_sampling_mark(s, "after-barrier");
 	r = wring_session_each_dir(s, st->args[0], drain_one, s, err);
 	wring_sampling_mark(s, "after-reclaim");
 	for (size_t i = 0; i < s->scenario->n_mounts && !r; i++)
 		r = wring_scratch_remount(s, s->scenario->mounts[i].name, err);
-	wring_rcu_barrier();
+	rcu_barrier();
 	wring_sampling_mark(s, "after-remount");
 	return r;
 }
@@ -425,7 +421,7 @@ static int run(struct wring_session *s, const struct wring_step *st, struct wrin
 	case WRING_STEP_DRAIN:
 		return step_drain(s, st, err);
 	case WRING_STEP_RCU_BARRIER:
-		wring_rcu_barrier();
+		rcu_barrier();
 		return 0;
 	case WRING_STEP_SYNC:
 		sync();

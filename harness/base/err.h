@@ -2,8 +2,8 @@
 /* One error, told once: what, where, which value, what to do. Libraries fill it, commands print it.
  * Caller-owned and of fixed size, so it also works when memory is exhausted. */
 #pragma once
-#include <stdarg.h>
 
+#include <stdarg.h>
 struct wring_err {
 	int code;       /* 0 or a negative errno */
 	char msg[600];  /* one line, no newline at the end */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Small things every file needs. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,12 @@ int64_t wring_now_ns(void);
 int64_t wring_realtime_ns(void);
 /* RFC 3339 in UTC with milliseconds; buf holds at least 32 bytes. */
 const char *wring_rfc3339(int64_t realtime_ns, char *buf, size_t size);
+
+/* Is it one of the words, with blanks or newlines between them? */
+bool wring_has_word(const char *words, const char *word);
+
+/* Length of the UTF-8 sequence at s, of which there are len bytes; 0 when it is none. A NUL ends any sequence. */
+size_t wring_utf8_len(const unsigned char *s, size_t len);
 
 /* Heap copies of a format or a string; NULL only when memory is exhausted. */
 char *wring_strf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

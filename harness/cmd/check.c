@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* check: judge stored runs again. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyzers/judge.h"

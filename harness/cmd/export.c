@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* export and report: stored runs in the formats of analyzers/report. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "harness/base/util.h"
 
 /* inih says nothing about a section without keys, so the reader puts this key behind every section
  * line. No file can contain it: keys begin with a letter or digit. */
@@ -44,31 +45,12 @@ void *wring_ini_push(void *array, size_t *n, size_t size)
 	return p;
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none. Reports are JSON and take nothing else. */
-static size_t utf8_len(const unsigned char *s, size_t len)
-{
-	size_t n = 1;
-
-	if (*s < 0x80)
-		return 1;
-	if (*s < 0xc2 || *s > 0xf4)
-		return 0;
-	n += 1 + (*s >= 0xe0) + (*s >= 0xf0);
-	if (n > len || (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
-	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 const char *wring_ini_bad_text(const char *text, size_t len)
 {
 	const unsigned char *s = (const unsigned char *)text, *end = s + len;
 
 	while (s < end) {
-		size_t n = utf8_len(s, end - s);
+		size_t n = wring_utf8_len(s, (size_t)(end - s));
 
 		if (!n)
 			return "a byte that is not UTF-8";
@@ -330,4 +312,20 @@ void wring_ini_done(struct wring_ini *ini)
 	}
 	free(ini->sections);
 	memset(ini, 0, sizeof(*ini));
+}
+
+char *wring_ini_join(const struct wring_ini_entry *e, const char *by)
+{
+	size_t len = 1;
+	char *text, *p;
+
+	for (size_t i = 0; i < e->n; i++)
+		len += strlen(e->lines[i].text) + strlen(by);
+	text = p = malloc(len);
+	if (!text)
+		return NULL;
+	*p = '\0';
+	for (size_t i = 0; i < e->n; i++)
+		p = stpcpy(stpcpy(p, i ? by : ""), e->lines[i].text);
+	return text;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The text of a scenario file as sections, keys and lines, each with its line number. Knows the
- * syntax and nothing about scenarios. Only parse.c and params.c use it. */
+ * syntax and nothing about scenarios; files of known findings and of pins have the same. */
 #pragma once
 #include <stddef.h>
 #include "harness/base/err.h"
@@ -33,5 +33,7 @@ int wring_ini_parse(struct wring_ini *ini, const char *name, const char *text,
 void wring_ini_done(struct wring_ini *ini);
 /* What makes this text unfit for a line of a file (control characters, broken UTF-8), or NULL. */
 const char *wring_ini_bad_text(const char *s, size_t len);
+/* All lines of a value with `by` between them, on the heap; "" without lines, NULL when memory is exhausted. */
+char *wring_ini_join(const struct wring_ini_entry *e, const char *by);
 /* A new zeroed element at the end of an array, or NULL. array points to the array's pointer. */
 void *wring_ini_push(void *array, size_t *n, size_t size);

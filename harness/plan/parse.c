@@ -71,30 +71,11 @@ static int set_name(const struct plan_ctx *c, char **at, const struct wring_ini_
 	return set_string(c, at, text);
 }
 
-/* All lines with '\n' between them; "" without lines. NULL when memory is exhausted. */
-static char *join(const struct wring_ini_entry *e)
-{
-	size_t len = 0;
-	char *text, *p;
-
-	for (size_t i = 0; i < e->n; i++)
-		len += strlen(e->lines[i].text) + 1;
-	text = p = malloc(len + 1);
-	for (size_t i = 0; text && i < e->n; i++) {
-		if (i)
-			*p++ = '\n';
-		p = stpcpy(p, e->lines[i].text);
-	}
-	if (p)
-		*p = '\0';
-	return text;
-}
-
 static int set_text(const struct plan_ctx *c, char **at, const struct wring_ini_entry *e)
 {
 	if (!e->n)
 		return bad(c, e, "", "some text");
-	*at = join(e);
+	*at = wring_ini_join(e, "\n");
 	return *at ? 0 : wring_plan_no_memory(c);
 }
 
@@ -487,7 +468,7 @@ static int load_mem_policy(struct plan_ctx *c, void *obj, const struct wring_ini
 
 static int load_other(struct plan_ctx *c, void *obj, const struct wring_ini_entry *e)
 {
-	_cleanup_free_ char *text = join(e);
+	_cleanup_free_ char *text = wring_ini_join(e, "\n");
 
 	if (!text || wring_settings_add(&((struct wring_load *)obj)->params, e->key, text, e->line))
 		return wring_plan_no_memory(c);

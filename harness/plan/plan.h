@@ -112,6 +112,8 @@ bool wring_plan_is_sysctl(const char *s);
 bool wring_scenario_needs(const struct wring_scenario *s, const char *need);
 /* A value of settings, or NULL. */
 const char *wring_setting_get(const struct wring_settings *s, const char *key);
+/* The load of that name, or NULL; also of no scenario. */
+const struct wring_load *wring_scenario_load(const struct wring_scenario *s, const char *name);
 /* The group a load, sample or step means: "leaf" for all directories of it, "leaf3" for one of a group with
  * count > 1. NULL for "." and for what is not declared. */
 const struct wring_group *wring_scenario_group(const struct wring_scenario *s, const char *path);

@@ -132,6 +132,14 @@ static bool is_index(const char *s, uint64_t count)
 	       strtoull(s, NULL, 10) < count;
 }
 
+const struct wring_load *wring_scenario_load(const struct wring_scenario *s, const char *name)
+{
+	for (size_t i = 0; s && i < s->n_loads; i++)
+		if (!strcmp(s->loads[i].name, name))
+			return &s->loads[i];
+	return NULL;
+}
+
 const struct wring_group *wring_scenario_group(const struct wring_scenario *s, const char *path)
 {
 	for (size_t i = 0; i < s->n_groups; i++) {

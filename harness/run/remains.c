@@ -2,7 +2,6 @@
 /* A guest that failed, hung or panicked, for a person to look at: its memory in a file, and doors into it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/run/run.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "harness/base/util.h"

@@ -320,16 +320,6 @@ static int check_load(const struct wring_scenario *s, const struct wring_load *l
 	return check_together(s, l, w, err);
 }
 
-static bool has_word(const char *words, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = words; p && (p = strstr(p, word)); p += len)
-		if ((p == words || p[-1] == ' ') && (!p[len] || p[len] == ' '))
-			return true;
-	return false;
-}
-
 /* [limits] DETECTOR.KEY = NUMBER */
 static int check_limit(const struct wring_scenario *s, const struct wring_setting *l, struct wring_err *err)
 {
@@ -340,7 +330,7 @@ static int check_limit(const struct wring_scenario *s, const struct wring_settin
 	if (!d)
 		return wring_err_set(err, -EINVAL, "%s:%d: [limits] %s: no such detector: wring list detectors shows what there is", s->file,
 				     l->line, l->key);
-	if (!d->limits || !has_word(d->limits, dot + 1))
+	if (!d->limits || !wring_has_word(d->limits, dot + 1))
 		return wring_err_set(err, -EINVAL, "%s:%d: [limits] %s: no such limit: accepted of %s: %s", s->file, l->line, l->key, d->name,
 				     d->limits ? d->limits : "none");
 	if (wring_parse_size(l->value, &v, NULL))
@@ -352,7 +342,7 @@ static int check_limit(const struct wring_scenario *s, const struct wring_settin
 static int check_needs(const struct wring_scenario *s, struct wring_err *err)
 {
 	for (size_t i = 0; i < s->n_needs; i++)
-		if (!has_word(WRING_NEEDS, s->needs[i]))
+		if (!wring_has_word(WRING_NEEDS, s->needs[i]))
 			return wring_err_set(err, -EINVAL, "%s:%d: needs: value '%s': accepted: " WRING_NEEDS, s->file, s->needs_line, s->needs[i]);
 	return 0;
 }

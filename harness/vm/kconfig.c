@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/vm/vm.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "harness/base/util.h"

@@ -20,7 +20,8 @@
 
 /* ---- the process ---- */
 
-char *wring_vm_stderr(const struct wring_vm *vm)
+/* What QEMU itself had to say, on the heap (the caller frees it); NULL when nothing. */
+static char *all_words(const struct wring_vm *vm)
 {
 	char path[40], *text;
 
@@ -37,7 +38,7 @@ char *wring_vm_stderr(const struct wring_vm *vm)
 static const char *last_words(const struct wring_vm *vm, char *buf, size_t size)
 {
 	static const char prefix[] = "qemu-system-x86_64: ";
-	_cleanup_free_ char *text = wring_vm_stderr(vm);
+	_cleanup_free_ char *text = all_words(vm);
 
 	if (!text)
 		return "";
@@ -270,7 +271,7 @@ static bool was_told_to_end(const struct wring_vm *vm, char *detail, size_t size
 {
 	static const char words[] = "terminating on signal ";
 	const char *reason = wring_qmp_shutdown_reason(vm->qmp);
-	_cleanup_free_ char *text = wring_vm_stderr(vm);
+	_cleanup_free_ char *text = all_words(vm);
 	const char *p = text ? strstr(text, words) : NULL;
 
 	if (p)

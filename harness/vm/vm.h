@@ -97,8 +97,6 @@ int64_t wring_vm_cpu_ns(struct wring_vm *vm);
 int64_t wring_vm_wait_ns(struct wring_vm *vm);
 /* Has the machine powered off or reset? (The process is still there where spec.hold was set.) */
 bool wring_vm_is_off(struct wring_vm *vm);
-/* What QEMU itself had to say, on the heap (the caller frees it); NULL when nothing. */
-char *wring_vm_stderr(const struct wring_vm *vm);
 /* Kills and reaps. NULL-safe. */
 void wring_vm_free(struct wring_vm *vm);
 

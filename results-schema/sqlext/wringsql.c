@@ -11,7 +11,6 @@
  * which SQLite 3.40 refuses in views under PRAGMA trusted_schema = OFF, and takes twice the time. */
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "harness/base/util.h"

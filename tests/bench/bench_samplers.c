@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { ROUNDS = 301, BLOCK_NS = 400 * 1000, MAX_BLOCK = 64, MAX_PREADS = 64, RING_BYTES = 4 << 20, MAX_GROUPS = 100 };
+enum { ROUNDS = 301, BLOCK_NS = 400 * 1000, MAX_BLOCK = 64, RING_BYTES = 4 << 20, MAX_GROUPS = 100 };
 
 /* ---- what sampling.c wants of the rest of the agent, and never calls here ---- */
 

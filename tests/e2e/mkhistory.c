@@ -2,7 +2,6 @@
 /* mkhistory FILE --timeline: one run with groups, samples, an OOM kill and hostile names; and a comparison of two arms of 8 runs.
  * Nights out of thin air: mkhistory FILE SCENARIOS NIGHTS RUNS METRICS [AT PERCENT]. Each metric is noise of 1 % around 1000, with the
  * first two of each scenario PERCENT higher from night AT on. The first three metrics are primary. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 /* What a dying kernel prints, from any bytes: who stood where, and names for addresses. */
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "analyzers/post-mortem.h"
 #include "harness/vm/kernel.h"

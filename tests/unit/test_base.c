@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -377,6 +376,32 @@ static void test_strf(void **state)
 	assert_int_equal(fd, -1);
 }
 
+static void test_words(void **state)
+{
+	(void)state;
+	assert_true(wring_has_word("cpuset cpu io\n", "io") && wring_has_word("cpuset cpu io\n", "cpuset") && wring_has_word("cpuset cpu io", "cpu"));
+	assert_false(wring_has_word("cpuset io", "cpu") || wring_has_word("rdma hugetlb", "tlb") || wring_has_word("", "io"));
+}
+
+/* The examples of RFC 3629, sections 7 and 10, and what section 4 rules out. */
+static void test_utf8(void **state)
+{
+	static const struct { const char *bytes; size_t len; } cases[] = {
+		{ "\x41", 1 }, { "\xe2\x89\xa2", 3 }, { "\xce\x91", 2 }, { "\xed\x95\x9c", 3 }, { "\xe6\x97\xa5", 3 }, { "\xf0\xa3\x8e\xb4", 4 },
+		{ "\xef\xbb\xbf", 3 }, { "\xc0\x80", 0 }, { "\xc0\xae", 0 }, { "\xed\xa1\x8c", 0 }, { "\xed\xbe\xb4", 0 }, { "\xe0\x9f\xbf", 0 },
+		{ "\xf0\x8f\xbf\xbf", 0 }, { "\xf4\x90\x80\x80", 0 }, { "\xf5\x80\x80\x80", 0 }, { "\x80", 0 }, { "\xe2\x89", 0 }, { "\xff", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(cases); i++) {
+		const unsigned char *s = (const unsigned char *)cases[i].bytes;
+
+		assert_int_equal(wring_utf8_len(s, SIZE_MAX), cases[i].len);
+		assert_int_equal(wring_utf8_len(s, strlen(cases[i].bytes)), cases[i].len);
+		assert_int_equal(wring_utf8_len(s, 1), cases[i].len == 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,7 +411,8 @@ int main(void)
 		cmocka_unit_test(test_bad_params),  cmocka_unit_test(test_params_help),
 		cmocka_unit_test(test_err),	    cmocka_unit_test(test_long_err),
 		cmocka_unit_test(test_time),	    cmocka_unit_test(test_files),
-		cmocka_unit_test(test_strf),
+		cmocka_unit_test(test_strf),	    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

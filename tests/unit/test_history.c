@@ -12,21 +12,16 @@
 #include "analyzers/history.h"
 #include "analyzers/stats/design.h"
 #include "harness/base/util.h"
+#include "tests/unit/nile.h"
 
 static int changes(const double *y, size_t n, const char *better, struct wring_hchange *c)
 {
 	return wring_series_changes(y, n, "x", "count", better, 7, c);
 }
 
-/* Nile, 1871 to 1970 (R's datasets::Nile): 28. The series of Apache Otava's test_single_series (tests/analysis_test.py): 10. */
+/* The Nile: 28. The series of Apache Otava's test_single_series (tests/analysis_test.py): 10. */
 static void test_published(void **state)
 {
-	static const double nile[] = {
-		1120, 1160, 963, 1210, 1160, 1160, 813, 1230, 1370, 1140, 995, 935, 1110, 994, 1020, 960, 1180, 799, 958, 1140,
-		1100, 1210, 1150, 1250, 1260, 1220, 1030, 1100, 774, 840, 874, 694, 940, 833, 701, 916, 692, 1020, 1050, 969,
-		831, 726, 456, 824, 702, 1120, 1100, 832, 764, 821, 768, 845, 864, 862, 698, 845, 744, 796, 1040, 759,
-		781, 865, 845, 944, 984, 897, 822, 1010, 771, 676, 649, 846, 812, 742, 801, 1040, 860, 874, 848, 890,
-		744, 749, 838, 1050, 918, 986, 797, 923, 975, 815, 1020, 906, 901, 1170, 912, 746, 919, 718, 714, 740 };
 	static const double otava[] = { 1.02, .95, .99, 1.00, 1.12, 1.00, 1.01, .98, 1.01, .96, .50, .51, .48, .48, .55, .50, .49, .51, .50, .49 };
 	struct wring_hchange c[WRING_MAX_CHANGES];
 
