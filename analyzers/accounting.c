@@ -17,8 +17,7 @@ struct judged { bool parts, kinds, hierarchy, monotonic, leftover; };
 
 /* ---- parts against the whole ---- */
 
-static bool stat_at(struct wring_view *v, const char *subject, const char *key, int64_t t,
-		    int64_t *ret)
+static bool stat_at(struct wring_view *v, const char *subject, const char *key, int64_t t, int64_t *ret)
 {
 	return !wring_view_at(v, "memory.stat", subject, key, t, ret);
 }
@@ -33,10 +32,8 @@ static bool parts_at(struct wring_view *v, const char *subject, int64_t t, struc
 
 	*p = (struct parts){ 0 };
 	if (wring_view_at(v, "memory", subject, "current", t, &p->current) ||
-	    !stat_at(v, subject, "anon", t, &p->anon) ||
-	    !stat_at(v, subject, "file", t, &p->file) ||
-	    !stat_at(v, subject, "kernel", t, &p->kernel) ||
-	    !stat_at(v, subject, "sock", t, &p->sock))
+	    !stat_at(v, subject, "anon", t, &p->anon) || !stat_at(v, subject, "file", t, &p->file) ||
+	    !stat_at(v, subject, "kernel", t, &p->kernel) || !stat_at(v, subject, "sock", t, &p->sock))
 		return false;
 	stat_at(v, subject, "swapcached", t, &p->swapcached);
 	stat_at(v, subject, "hugetlb", t, &hugetlb);
@@ -78,8 +75,7 @@ static int64_t next_mark(struct wring_view *v, int64_t t_ns)
 }
 
 /* The best agreement within two seconds of the mark: the statistics may come late. */
-static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark,
-		       struct parts *best)
+static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark, struct parts *best)
 {
 	const struct wring_series *s = wring_view_series(v, "memory", subject, "current");
 	int64_t until = next_mark(v, t_mark);
@@ -225,8 +221,7 @@ static bool is_child(struct wring_view *v, const char *subject, const char *pare
 		const char *mid = s->rows[i].subject;
 
 		if (!strcmp(s->rows[i].sampler, "memory") && strcmp(mid, parent) &&
-		    strcmp(mid, subject) && wring_group_within(mid, parent) &&
-		    wring_group_within(subject, mid))
+		    strcmp(mid, subject) && wring_group_within(mid, parent) && wring_group_within(subject, mid))
 			return false;
 	}
 	return true;
@@ -246,8 +241,7 @@ static bool excess_at(struct wring_view *v, const char *parent, int64_t t_mark, 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct wring_series *c;
 
-		if (strcmp(s->rows[i].sampler, "memory") ||
-		    !is_child(v, s->rows[i].subject, parent))
+		if (strcmp(s->rows[i].sampler, "memory") || !is_child(v, s->rows[i].subject, parent))
 			continue;
 		c = wring_view_series(v, "memory", s->rows[i].subject, "current");
 		if (!c || !surely_at(c, p->t_ns[at], &n))
@@ -325,8 +319,7 @@ static void scan_series(struct wring_view *v, const struct wring_source_row *src
 		if (!is_bad)
 			continue;
 		if (!d->n_keys++) {
-			snprintf(d->first, sizeof(d->first), "%s %s %s", src->sampler, src->subject,
-				 key);
+			snprintf(d->first, sizeof(d->first), "%s %s %s", src->sampler, src->subject, key);
 			d->by = by;
 			d->t_ns = s.t_ns[i];
 		}
