@@ -42,7 +42,7 @@ _wring_names() { # LIST...
 _wring() {
 	local cur prev command words i
 	COMPREPLY=()
-	# '=' and ':' are words of their own to readline
+	# '=' and ':' are words of their own to readline; '@' is to bash, but readline replaces it with what follows
 	cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]:-} command=${COMP_WORDS[1]:-}
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$_wring_commands --help --version" -- "$cur")
@@ -68,15 +68,22 @@ _wring() {
 		for i in "${COMPREPLY[@]}"; do [[ $i != *= ]] || compopt -o nospace 2>/dev/null; done
 		return
 	fi
+	[ "$prev" != @ ] || cur=@$cur
 	case $command in
-	run) words=$(_wring_names scenarios suites) ;;
+	run | ab) words=$(_wring_names scenarios suites) ;;
 	load) words=$(_wring_names workloads) ;;
-	show) words=$(_wring_names scenarios workloads samplers detectors) ;;
+	show) words="last $(_wring_names scenarios workloads samplers detectors runs)" ;;
 	list) words="scenarios suites workloads samplers detectors metrics runs" ;;
 	db) words="merge check prune" ;;
-	check | report | export) words="last $(_wring_names runs)" ;;
+	trend) words=$(_wring_names metrics) ;;
+	check | compare | report | export) words="last $(_wring_names runs)" ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "${words:-}" -- "$cur"; [ "$command" != db ] || compgen -f -- "$cur")
+	mapfile -t COMPREPLY < <(compgen -W "${words:-}" -- "$cur")
+	case $command:$cur in
+	db:* | kconfig:* | run:*/* | ab:*/*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;
+	esac
 }
 complete -F _wring wring
 END

@@ -116,4 +116,4 @@ static int report(int argc, char **argv)
 }
 
 const struct wring_cmd wring_cmd_export = { "export", "[RUN...]", "stored runs for machines: JSON, KTAP, JUnit, KCIDB, LAVA, CSV, OpenMetrics", export };
-const struct wring_cmd wring_cmd_report = { "report", "[RUN...]", "stored runs for people: a terminal, a mail, Markdown, a shell script", report };
+const struct wring_cmd wring_cmd_report = { "report", "[RUN...]", "stored runs for people: a terminal, a mail, HTML, Markdown, a shell script", report };

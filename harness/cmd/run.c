@@ -377,7 +377,7 @@ static int run(int argc, char **argv)
 		"Run scenarios and judge each against its invariants.\v"
 		"wring run @smoke                         the short suite\n"
 		"wring run slab-at-max --nodes=1          one scenario\n"
-		"wring run @nightly --budget=8h           long forms, again and again, until morning\n"
+		"wring run @nightly --budget=8h           long forms, for eight hours\n"
 		"wring run @smoke --kernel=arch/x86/boot/bzImage\n"
 		"wring run high-kmem --append=cgroup.memory=nokmem   a planted fault", NULL, NULL, NULL };
 	struct wring_run_args a;

@@ -367,6 +367,12 @@ complete_line() {
 	complete_line "$w" run --ker | grep -qx -- --kernel=
 	complete_line "$w" run slab | grep -qx slab-at-max
 	complete_line "$w" run @sm | grep -qx @smoke
+	# '@' is a word of its own to an interactive shell
+	[ "$(complete_line "$w" run @ sm)" = @smoke ]
+	complete_line "$w" ab slab | grep -qx slab-at-max
+	[ "$(complete_line "$w" run "$controls/bri")" = "$controls/brief.ini" ]
+	complete_line "$w" compare la | grep -qx last
+	complete_line "$w" trend oom_k | grep -qx oom_kills
 	complete_line "$w" load den | grep -qx dentry
 	complete_line "$w" list work | grep -qx workloads
 	complete_line "$w" db mer | grep -qx merge
