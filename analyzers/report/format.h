@@ -18,6 +18,7 @@ struct wring_format {
 	const char *name;
 	const char *summary; /* for --help */
 	int use;             /* of enum wring_format_use */
+	bool one_run;        /* tells of one run, and has to be given it */
 	/* Returns 0, or -errno with err set. */
 	int (*write)(struct wring_store *st, const struct wring_runs *runs, const struct wring_format_options *o, FILE *out,
 		     struct wring_err *err);

@@ -420,14 +420,12 @@ static int write_reproducer(struct wring_store *st, const struct wring_runs *run
 	int r;
 
 	(void)o;
-	if (runs->n != 1)
-		return wring_err_set(err, -EINVAL, "--format=reproducer: %zu runs: name one, as in wring report last --format=reproducer", runs->n);
 	r = wring_case_each(st, runs, out, run, err, err);
 	return r ? r : wring_written(out, err);
 }
 
 static const struct wring_format reproducer = {
-	.name = "reproducer", .summary = "a shell script that does what one run did, without wring", .use = WRING_FOR_REPORT,
+	.name = "reproducer", .summary = "a shell script that does what one run did, without wring", .use = WRING_FOR_REPORT, .one_run = true,
 	.write = write_reproducer,
 };
 WRING_REGISTER_FORMAT(reproducer);

@@ -55,6 +55,8 @@ static int write_runs(struct args *a, const struct wring_format *f)
 		r = wring_store_open(wring_db_path(a->runs.db), WRING_STORE_READ, &st, &err);
 	if (!r)
 		r = wring_select_runs(st, a->runs.words, a->runs.n, &runs, &err);
+	if (!r && f->one_run && runs.n != 1)
+		r = wring_err_set(&err, -EINVAL, "--format=%s: %zu runs: name one, as in wring report last --format=%s", f->name, runs.n, f->name);
 	if (r)
 		code = wring_complain(&err, WRING_EXIT_USAGE);
 	else if (write_to(st, &runs, f, a, &err))

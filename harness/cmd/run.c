@@ -42,7 +42,7 @@ const struct argp_option wring_run_option_table[] = {
 	{ "keep-guest", O_KEEP, NULL, 0, "keep a guest that fails, panics or hangs, with doors for monitor, console and gdb, until Ctrl-C", 0 },
 	{ "gdb", O_GDB, NULL, 0, "a socket for gdb from the start; time that it stops the guest does not count", 0 },
 	{ "dry-run", O_DRY, NULL, 0, "print every cgroup, file write and process it would make", 0 },
-	{ "quiet", 'q', NULL, 0, "no progress", 0 },
+	{ "quiet", 'q', NULL, 0, "no progress and no table: the exit code says it, errors are still told", 0 },
 	{ "verbose", 'v', NULL, 0, "every event as it comes", 0 },
 	WRING_HELP_OPTION, { 0 } };
 

@@ -49,7 +49,7 @@ stub_qemu() {
 # Options only ever come on top: what a script may say today, it may say tomorrow.
 @test "the options of each command are the documented ones, no more and no less" {
 	declare -A want=(
-		[run]="accel append budget cpus db deterministic dry-run help json kernel known label long memory nodes quiet reps seed set sysctl timeout verbose where"
+		[run]="accel append budget cpus db deterministic dry-run dump-guest gdb help json keep-guest kernel known label long memory nodes quiet reps seed set sysctl timeout verbose where"
 		[load]="accel append cpus db deterministic dry-run duration fs groups guest-nodes help high json kernel known label list low max mem-nodes
 			mem-policy memory min nodes oom-ok procs quiet reps seed swap-max sysctl threads timeout verbose where"
 		[ab]="a aa accel append b bisect blocks boots cpus db deterministic dry-run format help jobs json kernel known label long memory

@@ -39,7 +39,7 @@ boot_scripts() {
 				find /sys/fs/cgroup -name 'reproducer-*'
 				grep reproducer /proc/mounts
 				sed 1d /proc/swaps
-				losetup
+				losetup -a
 				ls /var/tmp
 				sysctl -a 2>/dev/null | grep '^vm\.' | diff /tmp/sysctls -
 			} >\$n.left 2>&1
