@@ -81,6 +81,23 @@ static struct base base_of(const struct wring_run_row *run)
 	return b;
 }
 
+/* The scenario's own timeout ended it, and the machine was there all the time: what did not come until then did not come. */
+static bool was_cut(struct wring_view *v)
+{
+	return wring_view_has_event(v, "warn", "timeout") && !wring_view_has_event(v, "guest", "starved") &&
+	       !wring_view_has_event(v, "guest", "paused");
+}
+
+static int run_on_rest(struct wring_view *v, const char *name, struct wring_err *err)
+{
+	const struct wring_detector *d = wring_detector_find(name, strlen(name));
+	size_t finding = v->results->n_findings, metric = v->results->n_metrics;
+	int r = d && d->judges_cut ? run_detector(v, name, err) : 0;
+
+	wring_view_keep_failures(v, finding, metric);
+	return r;
+}
+
 /* The detectors to run: the scenario's where it was measured, and always the last witness where the
  * recorder saw the guest die. */
 static int run_detectors(struct wring_view *v, enum wring_outcome base, struct wring_err *err)
@@ -94,10 +111,11 @@ static int run_detectors(struct wring_view *v, enum wring_outcome base, struct w
 	for (size_t i = 0; !r && i < s->n_detectors; i++) {
 		bool is_witness = !strcmp(s->detectors[i], LAST_WITNESS);
 
-		/* half a run misleads every other detector */
+		/* half a run misleads most other detectors */
 		if (base == WRING_BROKEN && !is_witness)
-			continue;
-		r = run_detector(v, s->detectors[i], err);
+			r = was_cut(v) ? run_on_rest(v, s->detectors[i], err) : 0;
+		else
+			r = run_detector(v, s->detectors[i], err);
 		heard = heard || is_witness;
 	}
 	if (!r && !heard && (base == WRING_BROKEN || wring_view_has_event(v, "guest", "panic") ||
@@ -160,7 +178,7 @@ static int apply_known(struct wring_view *v, struct wring_known *known, struct w
 	return 0;
 }
 
-/* The finding that makes the run fail, or NULL. In a broken run only the last witness was heard. */
+/* The finding that makes the run fail, or NULL. In a broken run only the last witness was heard, and who judges what was cut short. */
 static const struct wring_finding_row *deciding(const struct wring_results *r)
 {
 	for (size_t i = 0; i < r->n_findings; i++)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzers/stats/order.h"
-#include "analyzers/view.h"
+#include "analyzers/twin.h"
 #include "harness/base/units.h"
 #include "harness/base/util.h"
 
@@ -59,6 +59,8 @@ static const struct wring_load *twin_of(struct wring_view *v, const struct wring
 static int find_starts(struct wring_view *v, const char *load, struct starts *ret, struct wring_err *err)
 {
 	const struct wring_events *e = wring_view_events(v);
+	bool is_awaited;
+	int64_t cut = wring_load_cut(v, load, &is_awaited);
 
 	*ret = (struct starts){ .rows = calloc(e->n ? e->n : 1, sizeof(*ret->rows)) };
 	if (!ret->rows)
@@ -77,6 +79,10 @@ static int find_starts(struct wring_view *v, const char *load, struct starts *re
 			s->end_ns = x->t_ns;
 		}
 	}
+	/* the timeout kills who is left, too */
+	for (size_t i = 0; i < ret->n && cut >= 0; i++)
+		if (ret->rows[i].end_ns > cut)
+			ret->rows[i] = (struct start){ ret->rows[i].t_ns, cut, false, is_awaited };
 	return 0;
 }
 
@@ -172,14 +178,14 @@ static int judge_load(struct wring_view *v, const struct wring_load *l, const st
 	if (!fill)
 		wring_finding(v, NAME, "twin", WRING_INCONCLUSIVE, 0, 0, "ms", "%s: its twin %s, which has no limit, filled nothing to compare with",
 			      l->name, twin->name);
-	else if (longest)
+	if (fill && longest)
 		wring_finding(v, NAME, "never", longest > allowed ? WRING_V_FAIL : WRING_INCONCLUSIVE, longest, allowed, "ms",
 			      "%s cannot fit into %.1fM and was not killed within %.0f ms; its twin without a limit makes as many bytes in "
 			      "%.0f ms, and %.0f ms are allowed", l->name, (double)limit / (1 << 20), longest, fill * 1e3, allowed);
-	else if (!n)
+	if (fill && !n && !longest)
 		wring_finding(v, NAME, "survived", WRING_INCONCLUSIVE, (double)survived, 0, "starts",
 			      "%s ended by itself %zu time(s): it was not bound to be killed", l->name, survived);
-	else
+	if (fill && n)
 		wring_finding(v, NAME, "late", usual > allowed ? WRING_V_FAIL : WRING_PASS, usual, allowed, "ms",
 			      "%s was killed %.0f ms after its start (median of %zu) at %.1fM, which its twin without a limit makes in %.0f ms; "
 			      "allowed %.0f ms", l->name, usual, n, (double)limit / (1 << 20), fill * 1e3, allowed);
@@ -223,7 +229,8 @@ static const struct wring_detector late_oom = {
 	"killed. From its start to the exit of its first victim, as the median over its starts, it may\n"
 	"take factor (3) times what the twin takes to make as many bytes as the limit, and base-ms\n"
 	"(2000). Time in which the sampler, which is outside the group, did not run for 200 ms is\n"
-	"nobody's and left out. Class never: a wait with a deadline gave up on it, beyond that bound.\n"
+	"nobody's and left out. Class never: a wait with a deadline gave up on it, beyond that bound, or\n"
+	"the scenario's timeout ran out meanwhile; a run that it ended is judged by what was seen until then.\n"
 	"Who cannot be helped must be told soon: Linux 5.16-rc1 let such a load stall for minutes\n"
 	"(R40), 4.19 to 5.3 for ever (R39); a livelock in shrinkers over pinned objects looks the same\n"
 	"(thread 2019, 0f).",
@@ -232,6 +239,7 @@ static const struct wring_detector late_oom = {
 	"fires: late-oom.ko in oom-in-time (late), and with never=1 (never);\n"
 	"silent: oom-in-time and pinned-objects on a stock kernel",
 	.metrics = metric_infos,
+	.judges_cut = true,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(late_oom);

@@ -54,11 +54,19 @@ static void report(struct wring_view *v, const struct wring_load *l, const struc
 		      (long long)kills, at_max ? "" : ": nothing shows that it waited for memory");
 }
 
-/* Each time the load was given up. */
+static void weigh(struct wring_view *v, const struct wring_load *l, const struct still *x, double limit, double *longest)
+{
+	*longest = length_ms(x) > *longest ? length_ms(x) : *longest;
+	if (length_ms(x) > limit)
+		report(v, l, x, limit);
+}
+
+/* Each time the load was given up, by a wait or by the timeout of the scenario. */
 static void judge_load(struct wring_view *v, const struct wring_load *l, double limit, double *longest)
 {
 	const struct wring_events *e = wring_view_events(v);
-	int64_t t_start = -1;
+	bool is_awaited;
+	int64_t t_start = -1, cut = wring_load_cut(v, l->name, &is_awaited);
 
 	for (size_t i = 0; i < e->n; i++) {
 		struct still x = { t_start, e->rows[i].t_ns, 0 };
@@ -69,9 +77,13 @@ static void judge_load(struct wring_view *v, const struct wring_load *l, double 
 			t_start = e->rows[i].t_ns;
 		if (strncmp(e->rows[i].text, "unfinished", 10) || t_start < 0 || !find_still(v, l->name, &x))
 			continue;
-		*longest = length_ms(&x) > *longest ? length_ms(&x) : *longest;
-		if (length_ms(&x) > limit)
-			report(v, l, &x, limit);
+		weigh(v, l, &x, limit, longest);
+	}
+	if (is_awaited && t_start >= 0 && t_start < cut) {
+		struct still x = { t_start, cut, 0 };
+
+		if (find_still(v, l->name, &x))
+			weigh(v, l, &x, limit, longest);
 	}
 }
 
@@ -98,7 +110,8 @@ static const struct wring_detector standstill = {
 	.name = NAME,
 	.summary = "a load at memory.max that neither goes on nor is killed",
 	.doc =
-	"Looks at loads below a memory.max that a `wait` with a deadline gave up. Class stuck: for more than\n"
+	"Looks at loads below a memory.max that a `wait` with a deadline gave up, or that were waited for\n"
+	"when the scenario's timeout ran out. Class stuck: for more than\n"
 	"ms (10000) before that it had not done, made or failed anything, not counting the time in which\n"
 	"the sampler itself was away for 500 ms, while its group went to its limit (memory.events max)\n"
 	"and nobody was killed; inconclusive when the limit was not met. A charge that can be\n"
@@ -109,6 +122,7 @@ static const struct wring_detector standstill = {
 	"fires: oom-in-time with the fault module late-oom never=1; silent: dirty-at-max, nofs-at-max and\n"
 	"slab-at-max on a stock kernel",
 	.metrics = metric_infos,
+	.judges_cut = true,
 	.judge = judge,
 };
 WRING_REGISTER_DETECTOR(standstill);

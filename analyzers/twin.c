@@ -72,3 +72,23 @@ int64_t wring_load_ended(struct wring_view *v, const char *load, int64_t *ret_si
 	}
 	return end;
 }
+
+int64_t wring_load_cut(struct wring_view *v, const char *load, bool *ret_is_awaited)
+{
+	const struct wring_events *e = wring_view_events(v);
+	size_t i, n = strlen(load);
+
+	*ret_is_awaited = false;
+	for (i = 0; i < e->n && (strcmp(e->rows[i].kind, "warn") || strcmp(e->rows[i].subject, "timeout")); i++)
+		;
+	if (i == e->n)
+		return -1;
+	for (size_t k = i; k--;)
+		if (!strcmp(e->rows[k].kind, "step")) {
+			const char *arg = e->rows[k].text;
+
+			*ret_is_awaited = !strcmp(e->rows[k].subject, "wait") && !strncmp(arg, load, n) && (!arg[n] || arg[n] == ' ');
+			break;
+		}
+	return e->rows[i].t_ns;
+}

@@ -14,3 +14,5 @@ const struct wring_load *wring_twin(const struct wring_view *v, const struct wri
  * Without an end: INT64_MAX. */
 int64_t wring_load_started(struct wring_view *v, const char *load);
 int64_t wring_load_ended(struct wring_view *v, const char *load, int64_t *ret_signal);
+/* When the scenario's timeout ran out, -1 when it did not, and whether the load was being waited for. What ends later was ended by that. */
+int64_t wring_load_cut(struct wring_view *v, const char *load, bool *ret_is_awaited);

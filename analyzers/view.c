@@ -51,21 +51,29 @@ int wring_view_init(struct wring_view *v, struct wring_store *st, const struct w
 	return 0;
 }
 
+static void free_metric(struct wring_metric_row *m)
+{
+	free((char *)m->name);
+	free((char *)m->unit);
+	free((char *)m->better);
+	free((char *)m->tier);
+}
+
+static void free_finding(struct wring_finding_row *f)
+{
+	free((char *)f->detector);
+	free((char *)f->class);
+	free((char *)f->unit);
+	free((char *)f->evidence);
+	free((char *)f->link);
+}
+
 static void free_rows(struct wring_results *r)
 {
-	for (size_t i = 0; i < r->n_metrics; i++) {
-		free((char *)r->metrics[i].name);
-		free((char *)r->metrics[i].unit);
-		free((char *)r->metrics[i].better);
-		free((char *)r->metrics[i].tier);
-	}
-	for (size_t i = 0; i < r->n_findings; i++) {
-		free((char *)r->findings[i].detector);
-		free((char *)r->findings[i].class);
-		free((char *)r->findings[i].unit);
-		free((char *)r->findings[i].evidence);
-		free((char *)r->findings[i].link);
-	}
+	for (size_t i = 0; i < r->n_metrics; i++)
+		free_metric(&r->metrics[i]);
+	for (size_t i = 0; i < r->n_findings; i++)
+		free_finding(&r->findings[i]);
 	free(r->metrics);
 	free(r->findings);
 }
@@ -109,9 +117,8 @@ static void *grow(void *rows, size_t n, size_t size)
 	return reallocarray(rows, n ? 2 * n : 1, size);
 }
 
-void wring_finding(struct wring_view *v, const char *detector, const char *cls,
-		   enum wring_verdict verdict, double value, double limit, const char *unit,
-		   const char *evidence, ...)
+void wring_finding(struct wring_view *v, const char *detector, const char *cls, enum wring_verdict verdict, double value, double limit,
+		   const char *unit, const char *evidence, ...)
 {
 	struct wring_results *r = v->results;
 	struct wring_finding_row *rows = grow(r->findings, r->n_findings, sizeof(*rows));
@@ -137,11 +144,7 @@ void wring_finding(struct wring_view *v, const char *detector, const char *cls,
 		r->findings[r->n_findings++] = f;
 		return;
 	}
-	free((char *)f.detector);
-	free((char *)f.class);
-	free((char *)f.unit);
-	free((char *)f.evidence);
-	free((char *)f.link);
+	free_finding(&f);
 	keep_error(r, -ENOMEM, NULL);
 }
 
@@ -156,8 +159,7 @@ static const char *tier_of(const struct wring_scenario *s, const char *name, con
 	return strcmp(def, "primary") ? def : "secondary";
 }
 
-void wring_metric(struct wring_view *v, const char *name, const char *unit, double value,
-		  const char *better, const char *tier)
+void wring_metric(struct wring_view *v, const char *name, const char *unit, double value, const char *better, const char *tier)
 {
 	struct wring_results *r = v->results;
 	struct wring_metric_row *rows, m;
@@ -178,11 +180,24 @@ void wring_metric(struct wring_view *v, const char *name, const char *unit, doub
 		r->metrics[r->n_metrics++] = m;
 		return;
 	}
-	free((char *)m.name);
-	free((char *)m.unit);
-	free((char *)m.better);
-	free((char *)m.tier);
+	free_metric(&m);
 	keep_error(r, -ENOMEM, NULL);
+}
+
+void wring_view_keep_failures(struct wring_view *v, size_t finding, size_t metric)
+{
+	struct wring_results *r = v->results;
+	size_t n = finding;
+
+	for (size_t i = finding; i < r->n_findings; i++) {
+		if (strcmp(r->findings[i].verdict, wring_verdict_name(WRING_V_FAIL)))
+			free_finding(&r->findings[i]);
+		else
+			r->findings[n++] = r->findings[i];
+	}
+	r->n_findings = n;
+	while (r->n_metrics > metric)
+		free_metric(&r->metrics[--r->n_metrics]);
 }
 
 /* ---- cached reads ---- */
@@ -232,8 +247,7 @@ const struct wring_sources *wring_view_sources(struct wring_view *v)
 	return &r->sources;
 }
 
-static struct wring_view_series *read_series(struct wring_view *v, const char *sampler,
-					     const char *subject, const char *key)
+static struct wring_view_series *read_series(struct wring_view *v, const char *sampler, const char *subject, const char *key)
 {
 	struct wring_results *r = v->results;
 	struct wring_view_series **rows = grow(r->series, r->n_series, sizeof(*rows));
@@ -263,8 +277,7 @@ static struct wring_view_series *read_series(struct wring_view *v, const char *s
 	return c;
 }
 
-const struct wring_series *wring_view_series(struct wring_view *v, const char *sampler,
-					     const char *subject, const char *key)
+const struct wring_series *wring_view_series(struct wring_view *v, const char *sampler, const char *subject, const char *key)
 {
 	const struct wring_results *r = v->results;
 	struct wring_view_series *c = NULL;
@@ -272,8 +285,7 @@ const struct wring_series *wring_view_series(struct wring_view *v, const char *s
 	for (size_t i = 0; i < r->n_series && !c; i++) {
 		struct wring_view_series *o = r->series[i];
 
-		if (!strcmp(o->key, key) && !strcmp(o->sampler, sampler) &&
-		    !strcmp(o->subject, subject))
+		if (!strcmp(o->key, key) && !strcmp(o->sampler, sampler) && !strcmp(o->subject, subject))
 			c = o;
 	}
 	if (!c)

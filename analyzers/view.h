@@ -42,6 +42,8 @@ const struct wring_sources *wring_view_sources(struct wring_view *v);
 /* Is there any source of that sampler and subject? */
 bool wring_view_has(struct wring_view *v, const char *sampler, const char *subject);
 bool wring_view_has_event(struct wring_view *v, const char *kind, const char *subject);
+/* Forgets the findings from that one on that are no failures, and the metrics from that one on. */
+void wring_view_keep_failures(struct wring_view *v, size_t finding, size_t metric);
 
 /* Index of the first sample at or after t_ns; s->n when there is none. */
 size_t wring_series_find(const struct wring_series *s, int64_t t_ns);

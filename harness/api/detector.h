@@ -2,6 +2,7 @@
 /* A detector is pure over the store: the same run gives the same findings, years later too. */
 #pragma once
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include "harness/api/registry.h"
 #include "harness/base/err.h"
@@ -49,6 +50,8 @@ struct wring_detector {
 	const char *limits;   /* keys of its own that [limits] may set, "residue leak"; NULL: none */
 	const char *controls; /* which tests prove it: "fires: ...; silent: ..." */
 	const struct wring_metric_info *metrics; /* all that it makes; ends with a row without a name. NULL: none */
+	/* Also judges a run that its timeout ended, from what was recorded until then; of that only failures count. */
+	bool judges_cut;
 	/* Adds at least one finding (a pass is one), or returns -errno with err set when the store fails. */
 	int (*judge)(struct wring_view *v, struct wring_err *err);
 };

@@ -480,8 +480,9 @@ static const char plan_still[] =
 	"[scenario]\nname = dirty-at-max\ndetectors = standstill\n[group work]\nmemory.max = 16M\n[load files]\nworkload = inode\n"
 	"group = work\n[phase p]\ndo = mark x\n";
 
-/* Given up after 20 s, `last_ms` after the start with its last step; `max` times at the limit in each of the last seconds. */
-static void run_still(int64_t last_ms, int64_t max, int64_t kills, bool is_away, const char *verdict)
+/* Given up after 20 s, `last_ms` after the start with its last step; `max` times at the limit in each of the last seconds.
+ * cut: the step that ran when the scenario's timeout came instead. */
+static void run_still_until(int64_t last_ms, int64_t max, int64_t kills, bool is_away, const char *cut, const char *verdict)
 {
 	struct synth s;
 	size_t load, events, usage;
@@ -500,10 +501,21 @@ static void run_still(int64_t last_ms, int64_t max, int64_t kills, bool is_away,
 		synth_sample(&s, events, t, t / 1000 * max, t > 18000 ? kills : I(0));
 		synth_sample(&s, usage, t, 16 * MIB);
 	}
-	synth_event(&s, 20000, "load", "files", "unfinished after ns=19900000000");
+	if (!cut) {
+		synth_event(&s, 20000, "load", "files", "unfinished after ns=19900000000");
+	} else {
+		synth_event(&s, 200, "step", "wait", cut);
+		synth_event(&s, 20000, "warn", "timeout", "the scenario is ended");
+		synth_event(&s, 20010, "load", "files", "exit pid=7 signal=9");
+	}
 	synth_judge(&s, "standstill");
 	EXPECT(&s, "stuck", verdict);
 	synth_done(&s);
+}
+
+static void run_still(int64_t last_ms, int64_t max, int64_t kills, bool is_away, const char *verdict)
+{
+	run_still_until(last_ms, max, kills, is_away, NULL, verdict);
 }
 
 static void test_standstill(void **state)
@@ -514,6 +526,9 @@ static void test_standstill(void **state)
 	run_still(2000, 16, 1, false, "inconclusive"); /* somebody was killed */
 	run_still(12000, 16, 0, false, "pass");        /* slow, for all we know */
 	run_still(2000, 16, 0, true, "pass");          /* nobody ran */
+	run_still_until(2000, 16, 0, false, "files 90s", "fail");
+	run_still_until(2000, 16, 0, false, "files2 90s", "pass"); /* another was waited for: this one may have been done */
+	run_still_until(2000, 16, 1, false, "files", "inconclusive");
 }
 
 int main(void)

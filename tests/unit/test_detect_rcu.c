@@ -286,6 +286,47 @@ static void test_late_never(void **state)
 	synth_done(&s);
 }
 
+/* The timeout of the scenario ran out `ms` after the third start. It kills what is left: no OOM kill. */
+static void cut_in(struct synth *s, int64_t ms, const char *step)
+{
+	size_t twin;
+
+	synth_open(s, "vm");
+	synth_run(s, "oom-in-time", plan_oom);
+	twin = synth_source(s, "load", "twin", "", "+made_bytes");
+	synth_event(s, 1000, "load", "twin", "start procs=1");
+	for (int i = 0; i <= 64; i++)
+		synth_sample(s, twin, 1000 + i * 10, i * MIB);
+	synth_event(s, 10000, "load", "hog", "start procs=1");
+	synth_event(s, 11000, "load", "hog", "exit pid=7 signal=9");
+	synth_event(s, 20000, "load", "hog", "start procs=1");
+	synth_event(s, 20010, "step", "wait", step);
+	synth_event(s, 20000 + ms, "warn", "timeout", "the scenario is ended in step 'wait': its loads are killed");
+	synth_event(s, 20100 + ms, "load", "hog", "exit pid=8 signal=9");
+	synth_judge(s, "late-oom");
+}
+
+static void test_late_cut(void **state)
+{
+	struct synth s;
+
+	(void)state;
+	cut_in(&s, 8000, "hog 30s");
+	EXPECT(&s, "never", "fail");
+	assert_int_equal((int)synth_find(&s, "never")->value, 8000);
+	assert_int_equal((int)synth_metric(&s, "time_to_oom_ms"), 1000);
+	EXPECT(&s, "late", "pass");
+	synth_done(&s);
+	cut_in(&s, 3000, "hog 30s");
+	EXPECT(&s, "never", "inconclusive");
+	synth_done(&s);
+	/* nobody waited for its kill */
+	cut_in(&s, 8000, "twin 30s");
+	assert_null(synth_find(&s, "never"));
+	EXPECT(&s, "late", "pass");
+	synth_done(&s);
+}
+
 static void test_late_without_twin(void **state)
 {
 	static const char alone[] = "[scenario]\nneeds = memcg\n[group work]\nmemory.max = 64M\n[load hog]\nworkload = anon\n"
@@ -603,7 +644,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lag), cmocka_unit_test(test_lag_gap), cmocka_unit_test(test_lag_drain), cmocka_unit_test(test_lag_together), cmocka_unit_test(test_lag_limit),
 		cmocka_unit_test(test_lag_eagain), cmocka_unit_test(test_lag_release), cmocka_unit_test(test_lag_dropped),
-		cmocka_unit_test(test_lag_none), cmocka_unit_test(test_late), cmocka_unit_test(test_late_never),
+		cmocka_unit_test(test_lag_none), cmocka_unit_test(test_late), cmocka_unit_test(test_late_never), cmocka_unit_test(test_late_cut),
 		cmocka_unit_test(test_late_without_twin), cmocka_unit_test(test_sweep), cmocka_unit_test(test_own_aftermath),
 		cmocka_unit_test(test_refilled), cmocka_unit_test(test_dirty), cmocka_unit_test(test_anon_ledger), cmocka_unit_test(test_machine),
 	};

@@ -123,6 +123,57 @@ static void test_panic_unasked(void **state)
 	synth_done(&s);
 }
 
+/* A scenario whose timeout ran out: a load that stood still until then fails it, a metric of it is not kept, and neither is
+ * what others say of half a run; not where the host was away. */
+static void test_cut(void **state)
+{
+	static const char plan_cut[] = "[scenario]\nname = cut\ndetectors = accounting standstill\n[group work]\nmemory.max = 16M\n"
+				       "[load files]\nworkload = inode\ngroup = work\n[phase p]\ndo = start files\n  wait files 90s\n";
+	static const struct { const char *kind, *subject, *want, *reason; } rows[] = {
+		{ "mark", "x", "fail", "standstill/stuck, was broken: the timeout ran out" },
+		{ "guest", "starved", "broken", "the timeout ran out" },
+		{ "guest", "paused", "broken", "the timeout ran out" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WRING_ARRAY_SIZE(rows); i++) {
+		struct wring_findings f = { 0 };
+		struct wring_metrics m = { 0 };
+		size_t load, events;
+		struct synth s;
+
+		synth_open(&s, "vm");
+		synth_run(&s, "cut", plan_cut);
+		load = synth_source(&s, "load", "files", "", "+ops");
+		events = synth_source(&s, "memory.events", "work", "", "+max +oom_kill");
+		synth_mark(&s, 50, "start");
+		synth_event(&s, 100, "load", "files", "start procs=1");
+		synth_event(&s, 110, "step", "wait", "files 90s");
+		synth_event(&s, 200, rows[i].kind, rows[i].subject, "");
+		for (int64_t t = 200; t <= 30000; t += 100) {
+			synth_sample(&s, load, t, I(5));
+			synth_sample(&s, events, t, t / 100, I(0));
+		}
+		synth_event(&s, 30000, "warn", "timeout", "the scenario is ended in step 'wait': its loads are killed");
+		synth_event(&s, 30010, "load", "files", "exit pid=7 signal=9");
+		synth_event(&s, 30020, "step", "wait", "done ns=29910000000");
+		synth_finish(&s, "broken", "the timeout ran out");
+		for (int again = 0; again < 2; again++) {
+			judge(&s, NULL);
+			expect(&s, rows[i].want, rows[i].reason);
+		}
+		OK(&s, wring_store_findings(s.st, s.run, &f, &s.err));
+		for (size_t k = 0; k < f.n; k++)
+			assert_true(!strcmp(f.rows[k].detector, "kernel-log") || !strcmp(f.rows[k].verdict, "fail"));
+		OK(&s, wring_store_metrics(s.st, s.run, &m, &s.err));
+		for (size_t k = 0; k < m.n; k++)
+			assert_string_not_equal(m.rows[k].name, "standstill_ms");
+		wring_findings_done(&f);
+		wring_metrics_done(&m);
+		synth_done(&s);
+	}
+}
+
 static void test_unknown_detector(void **state)
 {
 	struct wring_exit x = { 0 };
@@ -532,6 +583,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_panic_unasked),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_unknown_detector),
 		cmocka_unit_test(test_metric_tiers),
 		cmocka_unit_test(test_known),
