@@ -23,6 +23,7 @@ struct act {
 	int64_t t_ns, until_ns;          /* it returned; the next mark */
 	int64_t asked, error;            /* of memory.reclaim; asked 0: a release */
 	int64_t before, at_return, last; /* memory.current */
+	int64_t owed;                    /* by the ledger: what a release let go of */
 	double took_ms;                  /* until it returned */
 	double lag_ms, wait_ms;          /* until most of what came late had come; of it, the longest time in which nothing came */
 	bool is_measured, has_gap;
@@ -63,6 +64,24 @@ static bool find_reclaim(const struct wring_event *x, struct act *a)
 	return true;
 }
 
+/* What the load says it let go of, where its group has no other. */
+static int64_t owed_by(struct wring_view *v, const struct wring_load *l, int64_t began, int64_t until)
+{
+	const struct wring_series *s = wring_view_series(v, "load", l->name, "held_bytes");
+	size_t i = s ? wring_series_find(s, began) : 0;
+	int64_t least;
+
+	for (size_t k = 0; k < v->scenario->n_loads; k++)
+		if (&v->scenario->loads[k] != l && wring_load_within(v, &v->scenario->loads[k], l->group))
+			return 0;
+	if (!i)
+		return 0;
+	least = s->v[i - 1];
+	for (size_t k = i; k < s->n && s->t_ns[k] <= until; k++)
+		least = s->v[k] < least ? s->v[k] : least;
+	return s->v[i - 1] - least;
+}
+
 /* The step says what it releases when it begins, and no more when it is done. */
 static bool find_release(struct wring_view *v, const struct wring_events *e, size_t i, struct act *a)
 {
@@ -77,6 +96,7 @@ static bool find_release(struct wring_view *v, const struct wring_events *e, siz
 			if (!l || wring_view_at(v, "memory", l->group, "current", e->rows[i].t_ns, &a->before))
 				return false;
 			snprintf(a->subject, sizeof(a->subject), "%s", l->group);
+			a->owed = owed_by(v, l, e->rows[i].t_ns, a->until_ns);
 		}
 	return l;
 }
@@ -109,10 +129,9 @@ static int find_acts(struct wring_view *v, struct acts *ret, struct wring_err *e
 	for (size_t i = 0; i < e->n; i++) {
 		struct act *a = &ret->rows[ret->n];
 
-		*a = (struct act){ .t_ns = e->rows[i].t_ns };
+		*a = (struct act){ .t_ns = e->rows[i].t_ns, .until_ns = next_mark(e, i) };
 		if (!find_reclaim(&e->rows[i], a) && !find_release(v, e, i, a) && !find_dropped(v, e, i, a))
 			continue;
-		a->until_ns = next_mark(e, i);
 		a->took_ms = took_ms(e, i);
 		ret->n++;
 	}
@@ -128,13 +147,17 @@ static void measure(struct wring_view *v, struct act *a)
 	const struct wring_series *s = is_machine ? wring_view_series(v, "vmstat", "", "nr_slab_reclaimable") :
 						    wring_view_series(v, "memory", a->subject, "current");
 	size_t first = s ? wring_series_find(s, a->t_ns) : 0, end, i;
-	int64_t unit = is_machine ? v->page_size : 1, late, gap = 0, least, since;
+	int64_t unit = is_machine ? v->page_size : 1, late, missing, gap = 0, least, since;
 
 	if (!s || first >= s->n)
 		return;
 	a->at_return = a->last = s->v[first] * unit;
 	for (end = first; end < s->n && s->t_ns[end] <= a->until_ns; end++)
 		a->last = s->v[end] * unit < a->last ? s->v[end] * unit : a->last;
+	/* what the ledger let go of and that did not come has still to */
+	missing = a->owed - (a->before - a->last);
+	if (missing > wring_view_tolerance(v) && (double)missing > (1 - SHARE) * (double)a->owed)
+		a->last = a->before - a->owed;
 	late = a->at_return - a->last;
 	if (a->before - a->last < 2 * wring_view_tolerance(v))
 		return; /* next to nothing was freed */
@@ -155,7 +178,7 @@ static void measure(struct wring_view *v, struct act *a)
 			since = s->t_ns[i + 1];
 		}
 	}
-	a->lag_ms = (double)(s->t_ns[i] - a->t_ns) / 1e6;
+	a->lag_ms = (double)(s->t_ns[i < end ? i : end - 1] - a->t_ns) / 1e6;
 	a->has_gap = gap > GAP_NS && (double)gap / 1e6 > a->lag_ms / 4;
 }
 
@@ -335,7 +358,8 @@ static const struct wring_detector free_lag = {
 	"90 % of what came later than that had left memory.current (nr_slab_reclaimable of the whole\n"
 	"machine), which ends at the next mark, behind an RCU barrier. Class lag: the longest time of it\n"
 	"in which nothing came back, against lag-ms (500; 0: a metric alone), the upper quartile over the\n"
-	"acts in a cgroup, and the second longest of all acts: a grace period is tens of milliseconds,\n"
+	"acts in a cgroup, and the second longest of all acts; of what a load released (its ledger) and that\n"
+	"did not come at all, until that mark: a grace period is tens of milliseconds,\n"
 	"whatever the emulation. Then callbacks free object by object, which is work, slow where the\n"
 	"machine is slow or busy. Class drain: all of it, less what the act itself took, which is work on\n"
 	"the same objects just before, against the same limit, the upper quartile.\n"

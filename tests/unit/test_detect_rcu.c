@@ -178,6 +178,43 @@ static void test_lag_release(void **state)
 	synth_done(&s);
 }
 
+/* 10M let go of, of which so much comes back, at once, within a second. */
+static void run_owed(const char *plan, int64_t comes, bool has_ledger, const char *verdict)
+{
+	struct synth s;
+	size_t mem, load;
+
+	synth_open(&s, "vm");
+	synth_run(&s, "rcu-free-lag", plan);
+	mem = synth_source(&s, "memory", "work", "/sys/fs/cgroup/wring/1/work/memory.current", "current");
+	load = synth_source(&s, "load", "items", "", "held_bytes");
+	for (int64_t t = 800; t < 2200; t += 5) {
+		synth_sample(&s, mem, t, t < 1100 ? 12 * MIB : 12 * MIB - comes);
+		if (has_ledger)
+			synth_sample(&s, load, t, t < 1050 ? 10 * MIB : I(0));
+	}
+	synth_event(&s, 1000, "step", "release", "items");
+	synth_event(&s, 1100, "step", "release", "done ns=100000000");
+	synth_mark(&s, 2100, "freed");
+	synth_judge(&s, "free-lag");
+	EXPECT(&s, "lag", verdict);
+	synth_done(&s);
+}
+
+static void test_lag_owed(void **state)
+{
+	static const char shared[] = "[scenario]\nneeds = memcg\n[group work]\n[load items]\nworkload = fd\ngroup = work\n"
+				     "[load more]\nworkload = fd\ngroup = work\n" PHASE;
+
+	(void)state;
+	run_owed(plan_lag, 10 * MIB, true, "pass");
+	run_owed(plan_lag, 10 * MIB - 900000, true, "pass"); /* within 64 pages for each of 4 CPUs */
+	run_owed(plan_lag, 4 * MIB, true, "fail");
+	run_owed(plan_lag, 0, true, "fail");
+	run_owed(plan_lag, 0, false, "inconclusive");
+	run_owed(shared, 0, true, "inconclusive"); /* the other may have taken as much */
+}
+
 /* vm.drop_caches, of the whole machine: pages. */
 static void test_lag_dropped(void **state)
 {
@@ -644,7 +681,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lag), cmocka_unit_test(test_lag_gap), cmocka_unit_test(test_lag_drain), cmocka_unit_test(test_lag_together), cmocka_unit_test(test_lag_limit),
 		cmocka_unit_test(test_lag_eagain), cmocka_unit_test(test_lag_release), cmocka_unit_test(test_lag_dropped),
-		cmocka_unit_test(test_lag_none), cmocka_unit_test(test_late), cmocka_unit_test(test_late_never), cmocka_unit_test(test_late_cut),
+		cmocka_unit_test(test_lag_none), cmocka_unit_test(test_lag_owed), cmocka_unit_test(test_late), cmocka_unit_test(test_late_never), cmocka_unit_test(test_late_cut),
 		cmocka_unit_test(test_late_without_twin), cmocka_unit_test(test_sweep), cmocka_unit_test(test_own_aftermath),
 		cmocka_unit_test(test_refilled), cmocka_unit_test(test_dirty), cmocka_unit_test(test_anon_ledger), cmocka_unit_test(test_machine),
 	};
