@@ -115,7 +115,7 @@ static size_t judge_probes(struct wring_view *v)
 
 struct sleep {
 	int64_t from, to;    /* first and last sample of it */
-	int64_t clean, stolen, direct;
+	int64_t clean, stolen, direct, left;
 };
 
 static double sleep_ms(const struct sleep *s) { return (double)(s->to - s->from) / 1e6; }
@@ -144,6 +144,30 @@ static int64_t growth(struct wring_view *v, const char *key, int64_t from, int64
 	return s->v[b == s->n ? b - 1 : b] - s->v[a];
 }
 
+/* From the first to the last sample of a stretch: nothing of what was before or came later. */
+static int64_t within(struct wring_view *v, const char *sampler, const char *subject, const char *key, const struct sleep *x, int64_t def)
+{
+	const struct wring_series *s = wring_view_series(v, sampler, subject, key);
+	size_t a = s ? wring_series_find(s, x->from) : 0, b = s ? wring_series_find(s, x->to + 1) : 0;
+
+	return s && a + 1 < b ? s->v[b - 1] - s->v[a] : def;
+}
+
+/* Bytes that left the page cache of the node during the sleep, at the most: by how much it shrank, and what was read and written
+ * meanwhile may have taken their place. -1: not seen. */
+static int64_t left_node(struct wring_view *v, const char *node, const struct sleep *x)
+{
+	int64_t active = within(v, "node-vmstat", node, "nr_active_file", x, INT64_MIN);
+	int64_t inactive = within(v, "node-vmstat", node, "nr_inactive_file", x, INT64_MIN);
+	int64_t written = within(v, "node-vmstat", node, "nr_written", x, INT64_MIN);
+	int64_t read_kb = within(v, "vmstat", "", "pgpgin", x, INT64_MIN), shrank;
+
+	if (active == INT64_MIN || inactive == INT64_MIN || written == INT64_MIN || read_kb == INT64_MIN)
+		return -1;
+	shrank = -(active + inactive);
+	return (shrank > 0 ? shrank : 0) * v->page_size + written * v->page_size + read_kb * 1024;
+}
+
 /* The longest sleep while there was plenty to take; without one, the longest of all. */
 static void find_sleep(struct wring_view *v, const char *node, const struct wring_series *s, struct sleep *ret, double *ret_share)
 {
@@ -168,17 +192,18 @@ static void find_sleep(struct wring_view *v, const char *node, const struct wrin
 		if (x.clean >= ENOUGH_CLEAN || ret->clean < ENOUGH_CLEAN)
 			*ret = x;
 	}
+	ret->left = left_node(v, node, ret);
 	ret->stolen = growth(v, "pgsteal_kswapd", ret->from, ret->to) * v->page_size;
 	ret->direct = growth(v, "pgsteal_direct", ret->from, ret->to) * v->page_size;
 	*ret_share = seen ? 100.0 * (double)asleep / (double)seen : 0;
 }
 
-/* Other nodes' kswapds count in the same counter: what they stole meanwhile leaves a doubt. */
+/* Other nodes' kswapds count in the same counter: what they stole meanwhile leaves a doubt, unless as good as nothing left this node. */
 static enum wring_verdict verdict_of(const struct wring_view *v, const struct sleep *x, int64_t limit)
 {
 	if (sleep_ms(x) <= (double)limit || x->clean < ENOUGH_CLEAN)
 		return WRING_PASS;
-	return x->stolen > wring_view_tolerance(v) ? WRING_SUSPECT : WRING_V_FAIL;
+	return x->stolen > wring_view_tolerance(v) && (x->left < 0 || x->left > wring_view_tolerance(v)) ? WRING_SUSPECT : WRING_V_FAIL;
 }
 
 /* The stack that the sampler told during that sleep. */
@@ -212,8 +237,9 @@ static size_t judge_kswapd(struct wring_view *v)
 		most = share > most ? share : most;
 		wring_finding(v, NAME, "kswapd", verdict_of(v, &x, limit), sleep_ms(&x), (double)limit, "ms",
 			      "kswapd of %s slept uninterruptibly for %.0f ms with %lld bytes of clean page cache on its node; all kswapds "
-			      "stole %lld bytes meanwhile, direct reclaim %lld; %.1f %% of the time it slept so; stack: %s", node, sleep_ms(&x),
-			      (long long)x.clean, (long long)x.stolen, (long long)x.direct, share, x.from ? stack_of(v, node, &x) : "none");
+			      "stole %lld bytes meanwhile, direct reclaim %lld, and at most %lld left the page cache of this node; %.1f %% of the "
+			      "time it slept so; stack: %s", node, sleep_ms(&x), (long long)x.clean, (long long)x.stolen, (long long)x.direct,
+			      (long long)x.left, share, x.from ? stack_of(v, node, &x) : "none");
 	}
 	if (!n)
 		return 0;
@@ -265,8 +291,9 @@ static const struct wring_detector reclaim_stall = {
 	"by a system call, and reclaim may look at it several times before it is freed). Class kswapd: the longest time a node's kswapd\n"
 	"was seen in uninterruptible sleep (sampler kswapd; a gap of 200 ms between samples ends\n"
 	"it), against blocked-ms (1000); it fails only where after a second the node still had 64M\n"
-	"of clean page cache (node-vmstat) and no kswapd stole anything meanwhile; suspect where\n"
-	"another node's may have. kswapd is there so that others need not reclaim: a shrinker or a\n"
+	"of clean page cache (node-vmstat) and no kswapd stole anything meanwhile, or as good as\n"
+	"nothing left the page cache of that node (64 pages a CPU, counting what was read and written\n"
+	"back meanwhile as if it had replaced as much); suspect where neither is sure. kswapd is there so that others need not reclaim: a shrinker or a\n"
 	"disk that it waits for makes all of them wait (thread 2019, 0g 0h 0j; R02 R05 R26 R42).",
 	.limits = "p99-ms max-ms work-percent blocked-ms",
 	.controls =

@@ -178,7 +178,8 @@ static void test_work(void **state)
 
 struct kswapd_case {
 	int64_t blocked_ms, clean_mib, stolen_mib;
-	bool gap;
+	int64_t left_mib, written_mib; /* of the node itself, meanwhile */
+	bool gap, has_node;
 	const char *verdict;
 };
 
@@ -192,13 +193,15 @@ static void run_kswapd(const struct kswapd_case *c)
 	      "[scenario]\nname = kswapd-blocked\ndetectors = reclaim-stall\n[group g]\n[load l]\nworkload = anon\ngroup = g\n"
 	      "[phase p]\ndo = mark x\n");
 	state = synth_source(&s, "kswapd", "node0", "", "blocked running +cpu_ticks");
-	node = synth_source(&s, "node-vmstat", "node0", "", "nr_active_file nr_inactive_file nr_dirty nr_writeback");
-	vm = synth_source(&s, "vmstat", "", "", "+pgsteal_kswapd +pgsteal_direct +pgscan_kswapd +allocstall_normal");
+	node = synth_source(&s, "node-vmstat", "node0", "", c->has_node ?
+			    "nr_active_file nr_inactive_file nr_dirty nr_writeback nr_written" : "nr_active_file nr_inactive_file nr_dirty nr_writeback x");
+	vm = synth_source(&s, "vmstat", "", "", "+pgsteal_kswapd +pgsteal_direct +pgscan_kswapd +allocstall_normal +pgpgin");
 	for (int64_t t = 100; t <= 10000; t += 50) {
 		bool blocked = t >= 3000 && t < 3000 + c->blocked_ms;
 
-		synth_sample(&s, vm, t, t < 3500 ? I(1000) : 1000 + c->stolen_mib * pages, I(0), I(5000 + t), I(0));
-		synth_sample(&s, node, t, I(0), (c->clean_mib + 8) * pages, 4 * pages, 4 * pages);
+		synth_sample(&s, vm, t, t < 3500 ? I(1000) : 1000 + c->stolen_mib * pages, I(0), I(5000 + t), I(0), I(77));
+		synth_sample(&s, node, t, I(0), (c->clean_mib + 8 - (t < 4500 ? 0 : c->left_mib)) * pages, 4 * pages, 4 * pages,
+			     t < 4500 ? I(0) : c->written_mib * pages);
 		if (!c->gap || t % 500 == 0)
 			synth_sample(&s, state, t, I(blocked), I(0), I(0));
 	}
@@ -214,6 +217,9 @@ static void test_kswapd(void **state)
 		{ 5000, 512, 0, .verdict = "fail" },
 		{ 5000, 16, 0, .verdict = "pass" },                  /* there was nothing better to do */
 		{ 5000, 512, 100, .verdict = "suspect" },            /* another node's may have stolen that */
+		{ 5000, 512, 100, .has_node = true, .verdict = "fail" }, /* and has: nothing left this node */
+		{ 5000, 512, 100, .has_node = true, .left_mib = 20, .verdict = "suspect" },
+		{ 5000, 512, 100, .has_node = true, .written_mib = 20, .verdict = "suspect" }, /* may have taken the place of what was stolen */
 		{ 5000, 512, 0, .gap = true, .verdict = "pass" },    /* seen twice a second: it may have been awake in between */
 	};
 
