@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analyzers/census.h"
 #include "analyzers/windows.h"
 #include "harness/base/util.h"
 
 #define NAME "protection"
+#define SHRUNK_PCT 20 /* of an unprotected cache beside: else nobody asked the shrinkers for much */
+#define FEW 1000      /* names: too few to tell shares */
 #define LOST_PCT 10 /* of what was protected: pages that are about to be freed anyway, and what is charged ahead */
 
 struct promise { const char *group; bool is_min; int64_t bytes; };
@@ -157,6 +160,84 @@ static void judge_promise(struct wring_view *v, const struct wring_windows *w, c
 		      (long long)worst.spare, (long long)worst.events, but);
 }
 
+/* ---- names: the census ---- */
+
+/* What the siblings still had in the windows between the two censuses, at the least; what the group used when they began. */
+static bool between(struct wring_view *v, const struct wring_windows *w, const struct promise *p, const struct wring_cache *c, size_t k,
+		    int64_t *ret_used, int64_t *ret_spare)
+{
+	*ret_used = 0;
+	*ret_spare = INT64_MAX;
+	for (size_t i = 0; i < w->n; i++) {
+		int64_t used, spare;
+
+		if (!w->rows[i].beside || w->rows[i].from < c->t_ns[k] || w->rows[i].to > c->t_ns[k + 1] ||
+		    !current_at(v, p->group, w->rows[i].from, &used))
+			continue;
+		*ret_used = used > *ret_used ? used : *ret_used;
+		spare = to_be_had(v, p->group, &w->rows[i], w->rows[i].to);
+		*ret_spare = spare < *ret_spare ? spare : *ret_spare;
+	}
+	return *ret_used;
+}
+
+/* The largest loss of the same kind of cache in a sibling that was promised nothing. */
+static double beside_lost(struct wring_view *v, const struct promise *p, const struct wring_caches *all, const struct wring_cache *c, size_t k)
+{
+	double most = -1;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct wring_cache *o = &all->rows[i];
+
+		if (are_siblings(p->group, o->group) && !strcmp(o->load->workload, c->load->workload) &&
+		    !limit_before(v, o->group, "memory.low", INT64_MAX) && !limit_before(v, o->group, "memory.min", INT64_MAX) &&
+		    wring_cache_loss(o, k) > most)
+			most = wring_cache_loss(o, k);
+	}
+	return most;
+}
+
+static void judge_names(struct wring_view *v, const struct wring_windows *w, const struct wring_caches *all, const struct promise *p,
+			const struct wring_cache *c, size_t k)
+{
+	double limit = (double)wring_view_limit(v, NAME ".lost-pct", LOST_PCT), lost = wring_cache_loss(c, k), beside;
+	enum wring_verdict verdict = WRING_PASS;
+	const char *but = "";
+	int64_t used, spare;
+
+	if (!between(v, w, p, c, k, &used, &spare) || used > p->bytes || c->cached[k] < FEW)
+		return;
+	beside = beside_lost(v, p, all, c, k);
+	if (lost > limit && (p->is_min || spare > wring_view_tolerance(v))) {
+		verdict = WRING_V_FAIL;
+	} else if (lost > limit) {
+		verdict = WRING_INCONCLUSIVE;
+		but = ": the others had nothing left";
+	} else if (beside < SHRUNK_PCT) {
+		verdict = WRING_INCONCLUSIVE;
+		but = ": reclaim asked the shrinkers for too little to tell";
+	}
+	wring_finding(v, NAME, p->is_min ? "min-slab" : "low-slab", verdict, lost, limit, "%",
+		      "%s, all of it below memory.%s, lost %.3g %% of %lld names (%s), a sibling that was promised nothing %.3g %% of its own; "
+		      "the siblings still had %lld bytes of clean page cache%s", p->group, p->is_min ? "min" : "low", lost,
+		      (long long)c->cached[k], c->name, beside > 0 ? beside : 0, (long long)spare, but);
+}
+
+static int judge_slab(struct wring_view *v, const struct wring_windows *w, const struct promise *p, struct wring_err *err)
+{
+	struct wring_caches all;
+	int r = wring_caches_read(v, &all, err);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < all.n; i++)
+		for (size_t k = 0; k + 1 < all.rounds; k++)
+			if (wring_cache_is_slab(&all.rows[i]) && !strcmp(all.rows[i].group, p->group))
+				judge_names(v, w, &all, p, &all.rows[i], k);
+	wring_caches_done(&all);
+	return 0;
+}
+
 /* The same memory without a promise: shows that reclaim looked there too. */
 static void tell_unprotected(struct wring_view *v, const struct wring_windows *w, const char *group)
 {
@@ -190,16 +271,18 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		p.is_min = p.bytes;
 		if (!p.bytes)
 			p.bytes = limit_before(v, p.group, "memory.low", INT64_MAX);
-		if (p.bytes)
+		if (p.bytes) {
 			judge_promise(v, &w, &p);
-		else
+			r = r ? r : judge_slab(v, &w, &p, err);
+		} else {
 			tell_unprotected(v, &w, p.group);
+		}
 		found += !!p.bytes;
 	}
 	if (!found)
 		wring_finding(v, NAME, "low", WRING_INCONCLUSIVE, 0, 0, "%", "no group had memory.low or memory.min");
 	wring_windows_done(&w);
-	return 0;
+	return r;
 }
 
 static const struct wring_metric_info metric_infos[] = {
@@ -217,7 +300,9 @@ static const struct wring_detector protection = {
 	"min: more than lost-pct (10) of that is gone, and more than 64 pages a CPU. Class low: the same\n"
 	"while its siblings had as much of clean page cache that nobody had promised them: memory.low\n"
 	"may be broken only when nothing else is left. Inconclusive when less than what was\n"
-	"protected was reclaimed meanwhile (pgsteal of the parent). The group's own loads must not let\n"
+	"protected was reclaimed meanwhile (pgsteal of the parent). Class min-slab and low-slab: the same of\n"
+	"names, by the step census before and after; inconclusive when a sibling without a promise lost\n"
+	"less than 20 % of its own. The group's own loads must not let\n"
 	"go of anything then, and what is protected is the last value written.",
 	.limits = "lost-pct",
 	.controls =

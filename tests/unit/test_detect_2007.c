@@ -396,6 +396,59 @@ static void test_kept(void **state)
 	synth_done(&s);
 }
 
+/* 10000 names below memory.low and as many beside, of which so many are left. */
+static void run_names(const char *limit, int64_t before, int64_t left, int64_t left_beside, int64_t other_file, const char *cls, const char *verdict)
+{
+	static const char plan[] = "[scenario]\nname = kept\ndetectors = protection\n[group box]\n[group box/kept]\n[group box/other]\n"
+				   "[load names]\nworkload = dentry\ngroup = box/kept\n[load more]\nworkload = dentry\ngroup = box/other\n"
+				   "[phase p]\ndo = mark beside\n";
+	size_t box, kept, other, stat;
+	struct synth s;
+	char text[64];
+
+	synth_open(&s, "vm");
+	synth_run(&s, "kept", plan);
+	box = synth_source(&s, "memory.stat", "box", "", "+pgsteal");
+	kept = synth_source(&s, "memory", "box/kept", "", "current");
+	other = synth_source(&s, "memory", "box/other", "", "current");
+	stat = synth_source(&s, "memory.stat", "box/other", "", "file file_dirty file_writeback shmem");
+	synth_event(&s, 500, "limit", "box/kept", limit);
+	synth_event(&s, 800, "census", "names", "cached=10000 gone=0 ns=1000");
+	synth_event(&s, 900, "census", "more", "cached=10000 gone=0 ns=1000");
+	synth_mark(&s, 1000, "beside");
+	synth_sample(&s, box, 1001, I(0));
+	synth_sample(&s, kept, 1001, before);
+	synth_sample(&s, other, 1001, 60 * MIB);
+	synth_sample(&s, stat, 1001, other_file, I(0), I(0), I(0));
+	synth_sample(&s, stat, 1999, other_file, I(0), I(0), I(0));
+	synth_mark(&s, 2000, "apart");
+	synth_sample(&s, box, 2001, 100 * MIB / 4096);
+	synth_sample(&s, kept, 2001, before);
+	synth_sample(&s, stat, 2001, other_file, I(0), I(0), I(0));
+	snprintf(text, sizeof(text), "cached=%lld gone=%lld ns=1000", (long long)left, (long long)(10000 - left));
+	synth_event(&s, 2100, "census", "names", text);
+	snprintf(text, sizeof(text), "cached=%lld gone=%lld ns=1000", (long long)left_beside, (long long)(10000 - left_beside));
+	synth_event(&s, 2200, "census", "more", text);
+	synth_finish(&s, "ok", "");
+	synth_judge(&s, "protection");
+	if (verdict)
+		EXPECT(&s, cls, verdict);
+	else
+		assert_null(synth_find(&s, cls));
+	synth_done(&s);
+}
+
+static void test_kept_names(void **state)
+{
+	(void)state;
+	run_names("memory.low=41943040", 30 * MIB, 9500, 2000, 50 * MIB, "low-slab", "pass");
+	run_names("memory.low=41943040", 30 * MIB, 5000, 2000, 50 * MIB, "low-slab", "fail");
+	run_names("memory.min=41943040", 30 * MIB, 5000, 2000, 0, "min-slab", "fail");
+	run_names("memory.low=41943040", 30 * MIB, 5000, 2000, 0, "low-slab", "inconclusive");          /* the others had nothing left */
+	run_names("memory.low=41943040", 30 * MIB, 10000, 9000, 50 * MIB, "low-slab", "inconclusive"); /* nobody asked the shrinkers */
+	run_names("memory.low=20971520", 30 * MIB, 5000, 2000, 50 * MIB, "low-slab", NULL);            /* which of it is protected is open */
+}
+
 /* A run that broke off before its first sample is judged too. */
 static void test_empty(void **state)
 {
@@ -419,7 +472,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_net), cmocka_unit_test(test_fair), cmocka_unit_test(test_swap), cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_kept), cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_kept), cmocka_unit_test(test_kept_names), cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
