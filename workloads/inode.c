@@ -7,32 +7,45 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 
 #include "harness/api/workload.h"
 #include "harness/base/util.h"
 #include "workloads/load/common.h"
 
 enum kind { KIND_UNPINNED, KIND_PINNED };
-enum churn { CHURN_REPLACE, CHURN_STAT };
+enum churn { CHURN_REPLACE, CHURN_STAT, CHURN_ATTRIBUTE };
 
 struct inode {
 	unsigned kind, churn; /* parameters */
 	uint64_t sync_every;
 	bool keep;
 	struct wring_slots slots; /* 1 + the number in the file's name, and above its 32 bits the descriptor */
-	uint64_t kept;            /* churn=stat: dropped, for make() to take up again */
+	uint64_t kept;            /* churn=stat, attribute: dropped, for make() to take up again */
+	uint64_t attributes;      /* set so far */
 	bool releasing, on_tmpfs;
 };
 
 static const struct wring_param params[] = {
 	{ "kind", WRING_ENUM, offsetof(struct inode, kind), .def = "unpinned", .choices = "unpinned|pinned",
 	  .help = "pinned: the files stay open, and nothing of them can be reclaimed" },
-	{ "churn", WRING_ENUM, offsetof(struct inode, churn), .def = "replace", .choices = "replace|stat",
-	  .help = "while churning: unlink the oldest file and create one, or stat the oldest file" },
+	{ "churn", WRING_ENUM, offsetof(struct inode, churn), .def = "replace", .choices = "replace|stat|attribute",
+	  .help = "while churning: unlink the oldest file and create one; stat the oldest file; or, with kind=pinned, give it another "
+		  "extended attribute of nearly a block" },
 	{ "sync-every", WRING_U64, offsetof(struct inode, sync_every), .def = "1000", .max = "100000000",
 	  .help = "syncfs() after so many files, so that clean inodes are left; 0: never" },
 	{ "keep", WRING_BOOL, offsetof(struct inode, keep), .def = "no", .help = "leave the files on disk at the end" },
 	{ 0 } };
+
+static int check(const void *data, struct wring_err *err)
+{
+	const struct inode *w = data;
+
+	if (w->churn == CHURN_ATTRIBUTE && w->kind != KIND_PINNED)
+		return wring_err_set(err, -EINVAL, "churn=attribute needs kind=pinned: it is set on open files");
+	return 0;
+}
 
 static int setup(struct wring_wctx *c, struct wring_err *err)
 {
@@ -76,6 +89,25 @@ static int create(struct wring_wctx *c, struct inode *w, uint64_t object, uint64
 	return 0;
 }
 
+/* Too large for the inode, and like no other, so that it takes a block of its own. All that is allocated for it is so within a
+ * handle of the journal (GFP_NOFS), and is page cache of the disk. */
+static int set_attribute(struct wring_wctx *c, struct inode *w, int fd)
+{
+	char value[3072] = { 0 };
+	struct statvfs fs;
+	size_t size = sizeof(value);
+
+	if (!fstatvfs(fd, &fs) && fs.f_bsize < 4096)
+		size = 768; /* a block of 1K, with its headers */
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)++w->attributes);
+	/* set again, it would be written to the block that it has; a freed one is not used again before the next commit */
+	if (fremovexattr(fd, "user.wring") && errno != ENODATA)
+		return wring_failed(c, "fremovexattr", errno);
+	if (fsetxattr(fd, "user.wring", value, size, 0))
+		return wring_fails(c, "fsetxattr", errno, ENOSPC, "no blocks are left on the filesystem: make it larger");
+	return 0;
+}
+
 static int make(struct wring_wctx *c, uint64_t object)
 {
 	struct inode *w = wring_wdata(c);
@@ -89,6 +121,11 @@ static int make(struct wring_wctx *c, uint64_t object)
 	if (!w->kept)
 		return create(c, w, object, slot);
 	/* taken up even if it fails: the file is there */
+	if (w->churn == CHURN_ATTRIBUTE) {
+		*slot = w->kept;
+		w->kept = 0;
+		return set_attribute(c, w, (int)(*slot >> 32));
+	}
 	if (fstatat(wring_dirfd(c), name_of(c, w->kept, name, sizeof(name)), &st, AT_SYMLINK_NOFOLLOW))
 		return wring_failed(c, "newfstatat", errno);
 	*slot = w->kept;
@@ -115,7 +152,7 @@ static int drop(struct wring_wctx *c, uint64_t object)
 	struct inode *w = wring_wdata(c);
 	uint64_t value = wring_slot_take(&w->slots, object);
 
-	if (w->churn == CHURN_STAT && !w->releasing && !w->kept) {
+	if (w->churn != CHURN_REPLACE && !w->releasing && !w->kept) {
 		w->kept = value;
 		return 0;
 	}
@@ -153,11 +190,13 @@ static const struct wring_workload inode = {
 	       "in slab_unreclaimable. The disk's blocks of inodes and directories are page cache. Dirty inodes cannot be "
 	       "reclaimed: sync-every cleans them on the way. With kind=pinned, and on tmpfs, they cannot be reclaimed at all, "
 	       "whatever they count as; a pinned one takes a descriptor. Churning is a storm of unlink() and create, or, with "
-	       "churn=stat, of fstatat(), which reads back what was reclaimed; release is a storm of unlink(). The census asks "
-	       "openat2(RESOLVE_CACHED) for the name, which counts as a use. With churn=stat and a single file, its release "
+	       "churn=stat, of fstatat(), which reads back what was reclaimed, or, with churn=attribute, of fsetxattr(), whose blocks are "
+	       "page cache allocated under GFP_NOFS; release is a storm of unlink(). The census asks "
+	       "openat2(RESOLVE_CACHED) for the name, which counts as a use. With churn=stat or attribute and a single file, its release "
 	       "waits for the end of the process.",
 	.params = params,
 	.size = sizeof(struct inode),
+	.check = check,
 	.setup = setup,
 	.make = make,
 	.drop = drop,
