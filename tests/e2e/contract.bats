@@ -50,7 +50,7 @@ stub_qemu() {
 @test "the options of each command are the documented ones, no more and no less" {
 	declare -A want=(
 		[run]="accel append budget cpus db deterministic dry-run dump-guest gdb help json keep-guest kernel known label long memory nodes quiet reps seed set sysctl timeout verbose where"
-		[load]="accel append cpus db deterministic dry-run duration fs groups guest-nodes help high json kernel known label list low max mem-nodes
+		[load]="accel append cpus db deterministic dry-run dump-guest duration fs gdb groups guest-nodes help high json keep-guest kernel known label list low max mem-nodes
 			mem-policy memory min nodes oom-ok procs quiet reps seed swap-max sysctl threads timeout verbose where"
 		[ab]="a aa accel append b bisect blocks boots cpus db deterministic dry-run format help jobs json kernel known label long memory
 			no-deterministic nodes quiet resume seed set sysctl timeout until verbose where"
