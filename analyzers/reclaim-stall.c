@@ -10,7 +10,7 @@
 #define P99_MS 200
 #define MAX_MS 2000
 #define BLOCKED_MS 1000
-#define WORK_PERCENT 500
+#define WORK_PCT 500
 #define ENOUGH_CLEAN (64LL << 20)
 #define GAP_NS (200 * 1000000LL)
 
@@ -58,7 +58,7 @@ static double us_each(struct wring_view *v, const struct wring_load *l, int64_t 
  * loads cost beside it, at the same time on the same machine. */
 static void judge_work(struct wring_view *v, const struct wring_load *probe, const struct wring_load *twin)
 {
-	int64_t limit = wring_view_limit(v, NAME ".work-percent", WORK_PERCENT), signal;
+	int64_t limit = wring_view_limit(v, NAME ".work-pct", WORK_PCT), signal;
 
 	for (size_t i = 0; i < v->scenario->n_loads; i++) {
 		const struct wring_load *l = &v->scenario->loads[i], *other = l == probe ? NULL : wring_twin(v, l, "");
@@ -77,13 +77,13 @@ static void judge_work(struct wring_view *v, const struct wring_load *probe, con
 		us = us_each(v, l, from, to);
 		beside = us_each(v, other, from, to);
 		if (us <= 0 || beside <= 0) {
-			wring_finding(v, NAME, "work", WRING_INCONCLUSIVE, 0, (double)limit, "percent",
+			wring_finding(v, NAME, "work", WRING_INCONCLUSIVE, 0, (double)limit, "%",
 				      "no CPU time of %s and %s (sampler cpu.stat)", l->group, other->group);
 			continue;
 		}
-		wring_metric(v, name, "percent", 100 * us / beside, "lower", "secondary");
+		wring_metric(v, name, "%", 100 * us / beside, "lower", "secondary");
 		wring_finding(v, NAME, "work", 100 * us / beside > (double)limit ? WRING_V_FAIL : WRING_PASS, 100 * us / beside, (double)limit,
-			      "percent", "an object of %s cost %s %.4g us of CPU time, one of %s, outside the limit, %.4g us", l->name, l->group, us,
+			      "%", "an object of %s cost %s %.4g us of CPU time, one of %s, outside the limit, %.4g us", l->name, l->group, us,
 			      other->name, beside);
 	}
 }
@@ -269,7 +269,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 static const struct wring_metric_info metric_infos[] = {
 	{ "stall_p99_ms", "ms", "lower", "99 % of the probe's operations slept at most this much longer than its twin's outside the group" },
 	{ "stall_max_ms", "ms", "lower", "the same of the longest" },
-	{ "reclaim_work_pct", "percent", "lower", "CPU time an object costs in the limited group, of what it costs beside it" },
+	{ "reclaim_work_pct", "%", "lower", "CPU time an object costs in the limited group, of what it costs beside it" },
 	{ "kswapd_blocked_pct", "%", "lower", "share of the time that kswapd was blocked" },
 	{ "kswapd_blocked_max_ms", "ms", "lower", "longest time that it was blocked" },
 	{ "kswapd_steal_bytes", "bytes", "", "what kswapd freed meanwhile" },
@@ -287,7 +287,7 @@ static const struct wring_detector reclaim_stall = {
 	"p99-ms (200) and max-ms (2000) plus what the twin itself slept. Work is not sleep, and takes as\n"
 	"long as the machine is slow or busy: class work compares, over the same time, the CPU time that\n"
 	"each object of a load in the probe's group costs it with that of a load with the same options\n"
-	"beside, against work-percent (500: it is made\n"
+	"beside, against work-pct (500: it is made\n"
 	"by a system call, and reclaim may look at it several times before it is freed). Class kswapd: the longest time a node's kswapd\n"
 	"was seen in uninterruptible sleep (sampler kswapd; a gap of 200 ms between samples ends\n"
 	"it), against blocked-ms (1000); it fails only where after a second the node still had 64M\n"
@@ -295,7 +295,7 @@ static const struct wring_detector reclaim_stall = {
 	"nothing left the page cache of that node (64 pages a CPU, counting what was read and written\n"
 	"back meanwhile as if it had replaced as much); suspect where neither is sure. kswapd is there so that others need not reclaim: a shrinker or a\n"
 	"disk that it waits for makes all of them wait (thread 2019, 0g 0h 0j; R02 R05 R26 R42).",
-	.limits = "p99-ms max-ms work-percent blocked-ms",
+	.limits = "p99-ms max-ms work-pct blocked-ms",
 	.controls =
 	"fires: shrinker-latency with the fault module slow-dcache (spin=1: work), kswapd-blocked with\n"
 	"kswapd-stuck; silent: both on a stock kernel",

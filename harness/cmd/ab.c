@@ -31,7 +31,7 @@ static void make_options(void)
 		{ "bisect", O_BISECT, NULL, 0, "exit code for git bisect run: 1 regression, 0 none, 125 cannot tell", 0 },
 		{ "format", O_FORMAT, "text|mail", 0, "mail: 72 columns of ASCII", 0 },
 		{ "resume", O_RESUME, NULL, 0, "go on with the last comparison, with the arguments it had", 0 },
-		{ "no-deterministic", O_NO_DETERMINISTIC, NULL, 0, "under TCG, do not count guest time in instructions", 0 },
+		{ "no-deterministic", O_NO_DETERMINISTIC, NULL, 0, "do not count time in instructions under TCG", 0 },
 		{ 0 } };
 	size_t n = 0;
 

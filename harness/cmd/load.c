@@ -75,6 +75,8 @@ static void make_options(void)
 	for (const struct argp_option *o = wring_run_option_table; o->name && n < WRING_ARRAY_SIZE(options) - 2; o++)
 		if (is_of_run(o)) {
 			options[n] = *o;
+			if (!strcmp(o->name, "reps")) /* it knows no suites, and no budget */
+				options[n].doc = "run it N times (default 1)";
 			options[n++].group = 1;
 		}
 	options[n] = (struct argp_option)WRING_HELP_OPTION;
