@@ -336,7 +336,7 @@ static int cost_of_ours(struct bench *b, const struct peer *p, double *ret_rate,
 {
 	struct kind many = p->ours, one = p->ours;
 	double sent = datagrams(), units;
-	struct cost all, start;
+	struct cost all = { 0 }, start = { 0 };
 	int r;
 
 	one.objects = one.total = 1;

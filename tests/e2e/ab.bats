@@ -15,25 +15,9 @@ teardown() {
 	wring_teardown
 }
 
-# A kernel that is none, and a QEMU that tells on whoever starts it.
 stub() {
-	mkdir bin
-	printf '#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version 7.2.0" && exit 0\necho "$*" >>"%s"\nexit 1\n' "$T/started" \
-		>bin/qemu-system-x86_64
-	chmod +x bin/qemu-system-x86_64
-	PATH=$T/bin:$PATH
-	python3 - <<-'END'
-		import struct
-		image = bytearray(4096)
-		image[0x1f1] = 1
-		struct.pack_into("<IH", image, 0x1f4, 3072 // 16, 0)
-		struct.pack_into("<H4sH", image, 0x1fe, 0xaa55, b"\0\0Hd", 0)
-		struct.pack_into("<4sH", image, 0x202, b"HdrS", 0x020f)
-		struct.pack_into("<H", image, 0x20e, 0x300 - 0x200)
-		image[0x211] = 1
-		image[0x300:0x310] = b"6.12.0-stub #1\0\0"
-		open("bzImage", "wb").write(image)
-	END
+	stub_qemu
+	stub_kernel bzImage
 	export WRING_KERNEL=$T/bzImage
 }
 

@@ -9,30 +9,10 @@ setup() {
 	wring_setup
 	cd "$T" || return 1
 	unset WRING_DB
-	mkdir bin
-	printf '#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version 7.2.0" && exit 0\necho "$*" >>"%s"\nexit 1\n' "$T/started" \
-		>bin/qemu-system-x86_64
-	chmod +x bin/qemu-system-x86_64
-	PATH=$T/bin:$PATH
-	make_kernel bzImage
+	stub_qemu
+	stub_kernel bzImage
 	export WRING_KERNEL=$T/bzImage
 	good >good.ini
-}
-
-# A setup header as of Documentation/arch/x86/boot.rst, and zeros.
-make_kernel() {
-	python3 - "$1" <<-'END'
-		import struct, sys
-		image = bytearray(4096)
-		image[0x1f1] = 1
-		struct.pack_into("<IH", image, 0x1f4, 3072 // 16, 0)
-		struct.pack_into("<H4sH", image, 0x1fe, 0xaa55, b"\0\0Hd", 0)
-		struct.pack_into("<4sH", image, 0x202, b"HdrS", 0x020f)
-		struct.pack_into("<H", image, 0x20e, 0x300 - 0x200)
-		image[0x211] = 1
-		image[0x300:0x310] = b"6.12.0-stub #1\0\0"
-		open(sys.argv[1], "wb").write(image)
-	END
 }
 
 # A scenario that is right: the tests below each break one line of it.
@@ -91,17 +71,21 @@ wrong() {
 	done
 }
 
-wrong_run() {
-	local words=()
+# The same of a command that runs: no database is begun.
+wrong_in() { # COMMAND WORD... -- ARGUMENT...
+	local command=$1 words=()
 
+	shift
 	while [ "$1" != -- ]; do
 		words+=("$1")
 		shift
 	done
 	shift
-	wrong "${words[@]}" -- run --where=vm --db=new.db "$@"
+	wrong "${words[@]}" -- "$command" --where=vm --db=new.db "$@"
 	[ ! -e new.db ]
 }
+wrong_run() { wrong_in run "$@"; }
+wrong_load() { wrong_in load "$@"; }
 
 # broken LINE WORD... -- SED: good.ini with one line broken. LINE is where the message points.
 broken() {
@@ -564,18 +548,6 @@ sys.stdin.read()' <>hold >locked 2>&1 3>&- &
 }
 
 # ---- wring load ----
-
-wrong_load() {
-	local words=()
-
-	while [ "$1" != -- ]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	wrong "${words[@]}" -- load --where=vm --db=new.db "$@"
-	[ ! -e new.db ]
-}
 
 @test "load: workloads, options and values that are none" {
 	wrong_load name list --

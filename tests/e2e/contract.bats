@@ -18,14 +18,6 @@ mkdb() { "$WRING_BUILD/tests/e2e/mkdb" "$@"; }
 
 needs_kernel() { [ -e "$WRING_KERNEL" ] || skip "no kernel: ./quickstart gets one, or set WRING_KERNEL"; }
 
-# A QEMU that only tells that it was started.
-stub_qemu() {
-	mkdir -p bin
-	printf '#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version 7.2.0" && exit 0\n: >"%s"\nexit 1\n' "$T/started" >bin/qemu-system-x86_64
-	chmod +x bin/qemu-system-x86_64
-	PATH=$T/bin:$PATH
-}
-
 # ---- help and version ----
 
 @test "--version is the one that configure knows" {

@@ -123,6 +123,33 @@ named() {
 	sed "s/^name = .*/name = $2/" "$T/$1.ini" >"$T/$2.ini"
 }
 
+# ---- where no guest is booted ----
+
+# A QEMU that starts nothing and tells on whoever starts it, in $T/started.
+stub_qemu() {
+	mkdir -p "$T/bin"
+	printf '#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version 7.2.0" && exit 0\necho "$*" >>"%s"\nexit 1\n' "$T/started" \
+		>"$T/bin/qemu-system-x86_64"
+	chmod +x "$T/bin/qemu-system-x86_64"
+	PATH=$T/bin:$PATH
+}
+
+# A setup header as of Documentation/arch/x86/boot.rst, and zeros.
+stub_kernel() {
+	python3 - "$1" <<-'END'
+		import struct, sys
+		image = bytearray(4096)
+		image[0x1f1] = 1
+		struct.pack_into("<IH", image, 0x1f4, 3072 // 16, 0)
+		struct.pack_into("<H4sH", image, 0x1fe, 0xaa55, b"\0\0Hd", 0)
+		struct.pack_into("<4sH", image, 0x202, b"HdrS", 0x020f)
+		struct.pack_into("<H", image, 0x20e, 0x300 - 0x200)
+		image[0x211] = 1
+		image[0x300:0x310] = b"6.12.0-stub #1\0\0"
+		open(sys.argv[1], "wb").write(image)
+	END
+}
+
 # ---- running wring ----
 
 run_options=(--where=vm --accel="$WRING_ACCEL" --kernel="$WRING_KERNEL")

@@ -49,6 +49,14 @@ page() {
 	nothing_left
 }
 
+# What a hang leaves is tested in remains.bats.
+@test "hang.md, of a guest that does not" {
+	page hang
+	grep -q '^<!DOCTYPE html>' hang.html
+	grep -q '^# run 1, brief' console.txt
+	nothing_left
+}
+
 @test "workload.md, and report.md about what it left" {
 	page workload
 	page report
