@@ -7,7 +7,6 @@
 #include <string.h>
 #include <cmocka.h>
 #include <gsl/gsl_cdf.h>
-#include "analyzers/stats/compare.h"
 #include "analyzers/stats/design.h"
 #include "analyzers/stats/perm.h"
 #include "analyzers/stats/rates.h"
