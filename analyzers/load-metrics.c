@@ -282,6 +282,7 @@ const struct wring_metric_info wring_load_metric_infos[] = {
 	{ "latency_p99_ns", "ns", "lower", "99 % of the operations took at most this long" },
 	{ "latency_p999_ns", "ns", "lower", "99.9 % of the operations took at most this long" },
 	{ "latency_max_ns", "ns", "lower", "the longest operation" },
+	{ "reclaim_ns", "ns", "lower", "time of the steps that reclaim on request: how much is free when they return is chance, so no measure of cost" },
 	{ "reclaim_work_ns", "ns", "lower", "what the machine did for each object that reclaim dropped on request: until the end of the RCU barrier, "
 	  "without the time the CPU of a guest that has one was idle; scenarios with a census" },
 	{ 0 }
