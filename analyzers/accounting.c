@@ -96,12 +96,14 @@ static bool best_parts(struct wring_view *v, const char *subject, int64_t t_mark
 }
 
 /* Each CPU keeps up to 64 charged pages in stock, which are in current alone: how full they are is chance, and no difference. */
-static int64_t unexplained(const struct wring_view *v, const struct parts *p)
+static int64_t in_stocks(const struct wring_view *v, const struct parts *p)
 {
 	int64_t stocks = wring_view_tolerance(v);
 
-	return p->diff < 0 ? -p->diff : p->diff > stocks ? p->diff - stocks : 0;
+	return p->diff < 0 ? 0 : p->diff < stocks ? p->diff : stocks;
 }
+
+static int64_t unexplained(const struct wring_view *v, const struct parts *p) { return llabs(p->diff - in_stocks(v, p)); }
 
 static void judge_parts(struct wring_view *v, struct judged *j)
 {
@@ -421,6 +423,7 @@ static void judge_leftover(struct wring_view *v, struct judged *j)
 {
 	int64_t from, to, a, b, anon, file, sock, slab, freed = 0, dying = 0, owned, rest;
 	int64_t tolerance = 2 * wring_view_tolerance(v);
+	struct parts before, after;
 
 	if (wring_view_event_time(v, "mark", "start", 0, &from) ||
 	    wring_view_last_mark(v, "removed", &to) ||
@@ -432,12 +435,14 @@ static void judge_leftover(struct wring_view *v, struct judged *j)
 		return;
 	wring_view_at_mark(v, "cgroup.stat", ".", "nr_dying_descendants", to, &dying);
 	owned = anon + file + sock + slab + freed + of_dying(v, dying) + ledger_at(v, to);
+	if (parts_at(v, ".", from, &before) && parts_at(v, ".", to, &after))
+		owned += in_stocks(v, &after) - in_stocks(v, &before);
 	rest = b - a - owned;
 	j->leftover = true;
 	wring_finding(v, NAME, "leftover", rest > tolerance ? WRING_V_FAIL : WRING_PASS,
 		      rest > 0 ? (double)rest : 0, (double)tolerance, "bytes",
 		      "all groups removed: memory.current of the root grew by %lld "
-		      "bytes since the start, of which caches, user memory, %lld groups still dying and what the loads "
+		      "bytes since the start, of which caches, user memory, charge stocks, %lld groups still dying and what the loads "
 		      "leave behind explain %lld: %lld bytes have no owner",
 		      (long long)(b - a), (long long)dying, (long long)owned, (long long)(rest > 0 ? rest : 0));
 }
@@ -481,8 +486,8 @@ static const struct wring_detector accounting = {
 	"hierarchy: at quiet marks, children never hold more than their parent. Class\n"
 	"monotonic: no counter of any source goes down, no line of memory.stat below zero, but\n"
 	"for groups made anew. Class leftover: once all groups are removed,\n"
-	"memory.current of the root is back but for what caches, user memory, slab and dying groups\n"
-	"explain. Class escape: the loads made at least 512 pages a CPU of objects, the\n"
+	"memory.current of the root is back but for what caches, user memory, slab, charge stocks and dying\n"
+	"groups explain. Class escape: the loads made at least 512 pages a CPU of objects, the\n"
 	"machine's slab grew by half of it, and the cgroups' kernel memory stayed below 1 % of\n"
 	"that growth and their usage below 10 %: kernel memory is not charged\n"
 	"(cgroup.memory=nokmem). Class above-max: usage over memory.max for more than 1 s by more\n"

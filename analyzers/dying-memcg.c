@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Removed memory cgroups that stay behind although nothing they held is left. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "analyzers/stats/order.h"
@@ -210,7 +211,7 @@ static void report_leak(struct wring_view *v, const struct leak_kind *kind, cons
 		verdict = WRING_SUSPECT;
 	wring_metric(v, kind->metric, kind->scale == 1 && kind->is_of_group && !kind->is_noisy ? "count" : "bytes", l->slope.slope, "lower",
 		     "secondary");
-	wring_finding(v, NAME, kind->class, verdict, l->growth, l->floor, kind->unit,
+	wring_finding(v, NAME, kind->class, verdict, fmax(l->growth, 0), l->floor, kind->unit,
 		      "%s %s under %s after the drain of %zu blocks: Mann-Kendall p %.2g "
 		      "(%s %g), slope %.3g a block with a lower 99 %% bound that makes %.3g over "
 		      "the run (%s floor %.3g), %zu different values (%s %d), growth of the run "

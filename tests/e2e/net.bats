@@ -206,6 +206,8 @@ starve_scenario() {
 	printf '[phase twin]\ndo = start unix-stream\n'
 	for proto in udp tcp; do
 		printf '[phase %s]\ndo = start %s\n  mark %s-start\n  hold 1s\n  mark %s-alone\n  start %s-hog\n  wait %s-hog 15s\n' $proto $proto $proto $proto $proto $proto
+		# what the hog of TCP got hold of is now and then just less than there is: now it is more
+		[ $proto = udp ] || printf '  sysctl net.ipv4.tcp_mem 800 1000 1000\n'
 		printf '  mark %s-full\n  hold 1s\n  mark %s-end\n  stop %s-hog\n  stop %s\n' $proto $proto $proto $proto
 	done
 }

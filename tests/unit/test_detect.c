@@ -1071,6 +1071,13 @@ static void test_leftover(void **state)
 	leftover_run(&s, 20 * MIB, 20 * MIB, 20 * MIB, 0, true, 0); /* cache */
 	EXPECT(&s, "leftover", "pass");
 	synth_done(&s);
+	leftover_run(&s, 21 * MIB, 20 * MIB, 20 * MIB, 0, true, 0); /* 64 pages in the stock of each of 4 CPUs */
+	EXPECT(&s, "leftover", "pass");
+	assert_true(synth_find(&s, "leftover")->value == 0);
+	synth_done(&s);
+	leftover_run(&s, 24 * MIB, 20 * MIB, 20 * MIB, 0, true, 0); /* charged, and in no statistics */
+	EXPECT(&s, "leftover", "fail");
+	synth_done(&s);
 	leftover_run(&s, 20 * MIB, 0, 20 * MIB, 300, true, 0); /* percpu memory of dying groups */
 	EXPECT(&s, "leftover", "pass");
 	synth_done(&s);
