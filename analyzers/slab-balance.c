@@ -16,6 +16,7 @@
 #define LEFT_PCT 5
 #define RATIO_PCT 200
 #define WINDUP_PCT 50
+#define TURNS 8            /* requests a cgroup, until equal ones have lost equal shares */
 
 struct round {
 	struct wring_view *v;
@@ -182,12 +183,23 @@ static bool share_pressure(const struct round *r, const struct wring_cache *a, c
 	       x.reclaimed_bytes == y.reclaimed_bytes;
 }
 
+/* One cgroup has one list of pages, of which the oldest go first, whosever they are; all its shrinkers are called in turn. Of several, a
+ * request takes what it wants from the first it meets, and the next goes on there: pages show shares over many requests. How much it
+ * takes of slab goes by its priority, so that a few requests that find no pages may take all names of those they meet. */
+static bool tells_shares(const struct wring_cache *kind, const struct wring_pressure *p, size_t n, bool is_apart)
+{
+	if (wring_cache_is_slab(kind))
+		return !is_apart || p->is_heavy;
+	return is_apart && !p->is_heavy && p->reclaims >= TURNS * n;
+}
+
 /* All that equal the first of their kind. */
 static void judge_kind(struct round *r, size_t first)
 {
 	const struct wring_cache *kind = &r->c->rows[first], *min = kind, *max = kind;
 	double limit = (double)wring_view_limit(r->v, NAME ".ratio-pct", RATIO_PCT) / 100, low, high, ratio;
 	struct wring_pressure p = pressure(r, kind);
+	bool is_apart = false;
 	size_t n = 1;
 
 	for (size_t i = first + 1; i < r->c->n; i++) {
@@ -196,12 +208,13 @@ static void judge_kind(struct round *r, size_t first)
 		if (!are_equal(r, kind, c) || !share_pressure(r, kind, c))
 			continue;
 		n++;
+		is_apart = is_apart || strcmp(kind->group, c->group);
 		min = wring_cache_loss(c, r->k) < wring_cache_loss(min, r->k) ? c : min;
 		max = wring_cache_loss(c, r->k) > wring_cache_loss(max, r->k) ? c : max;
 	}
 	low = wring_cache_loss(min, r->k);
 	high = wring_cache_loss(max, r->k);
-	if (n < 2 || high < MIN_LOSS_PCT || p.reclaimed_bytes < 4 * (int64_t)n * BATCH_PAGES * r->v->page_size)
+	if (n < 2 || !tells_shares(kind, &p, n, is_apart) || high < MIN_LOSS_PCT || p.reclaimed_bytes < 4 * (int64_t)n * BATCH_PAGES * r->v->page_size)
 		return;
 	r->judged++;
 	ratio = low > 0 ? high / low : 1000;
@@ -213,7 +226,7 @@ static void judge_kind(struct round *r, size_t first)
 		      p.reclaims + p.drains, (long long)p.reclaimed_bytes);
 }
 
-/* Of small against large, the small one is the only one that the kernel may pass over; files have their own lists. */
+/* Of small against large, the small one is the only one that the kernel may pass over. */
 static void judge_unfair(struct round *r)
 {
 	for (size_t i = 0; i < r->c->n; i++) {
@@ -221,7 +234,7 @@ static void judge_unfair(struct round *r)
 
 		for (size_t j = 0; j < i && is_first; j++)
 			is_first = !are_equal(r, &r->c->rows[j], &r->c->rows[i]);
-		if (is_first && wring_cache_is_slab(&r->c->rows[i]))
+		if (is_first)
 			judge_kind(r, i);
 	}
 }
@@ -308,7 +321,9 @@ static const struct wring_detector slab_balance = {
 	"pressure cost any cache more than windup-pct (50) %: scans that could not be done before\n"
 	"(GFP_NOFS) are made up for in proportion to the priority (18bb473e5031). Class unfair: of caches of\n"
 	"equal size, kind and pressure one lost more than ratio-pct (200) % of what another lost; judged\n"
-	"once the largest loss is 20 %. At a limit without memory.reclaim: class swept: names in use\n"
+	"once the largest loss is 20 %; of several cgroups, names under such heavy pressure, and page cache\n"
+	"over 8 requests a cgroup: one takes all from the first it meets, and the next goes on behind it.\n"
+	"At a limit without memory.reclaim: class swept: names in use\n"
 	"lost more than swept-pct (50) % although a quarter of the limit was page cache used once; class\n"
 	"sawtooth: page cache at the limit fell by half with nothing in its place; class slab-wiped:\n"
 	"so did slab (it is no progress to a memcg, so that a scan does not end before all of it is\n"

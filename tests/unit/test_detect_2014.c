@@ -28,15 +28,23 @@ static const char plan_pool[] =
 	"[scenario]\nname = x\ndetectors = slab-balance\n[group pool]\n[group pool/a]\n[group pool/b]\n[group other]\n"
 	"[load a]\nworkload = dentry\ngroup = pool/a\n[load b]\nworkload = dentry\ngroup = pool/b\n[phase p]\ndo = mark filled\n";
 
+/* Both in one cgroup, or page cache. */
+static const char plan_together[] =
+	"[scenario]\nname = x\ndetectors = slab-balance\n[group pool]\n"
+	"[load a]\nworkload = dentry\ngroup = pool\n[load b]\nworkload = dentry\ngroup = pool\n[phase p]\ndo = mark filled\n";
+static const char plan_pages[] =
+	"[scenario]\nname = x\ndetectors = slab-balance\n[group pool]\n[group pool/a]\n[group pool/b]\n"
+	"[load a]\nworkload = file\ngroup = pool/a\n[load b]\nworkload = file\ngroup = pool/b\n[phase p]\ndo = mark filled\n";
+
 struct two { long long a, b, a_left, b_left; int64_t asked, cache, held; int rounds; };
 
 /* Two caches, `rounds` reclaims of `asked` beside so much page cache, and what is left of each. */
-static void two_run(struct synth *s, const struct two *c)
+static void two_in(struct synth *s, const char *plan, const struct two *c)
 {
 	size_t stat, load;
 
 	synth_open(s, "vm");
-	synth_run(s, "x", plan_pool);
+	synth_run(s, "x", plan);
 	stat = synth_source(s, "memory.stat", "pool", "", "file shmem file_dirty file_writeback");
 	load = synth_source(s, "load", "a", "", "held_objects held_bytes");
 	synth_mark(s, 100, "start");
@@ -52,6 +60,8 @@ static void two_run(struct synth *s, const struct two *c)
 	census(s, 2100, "b", c->b_left, c->b - c->b_left);
 	synth_judge(s, "slab-balance");
 }
+
+static void two_run(struct synth *s, const struct two *c) { two_in(s, plan_pool, c); }
 
 static void test_balance_small(void **state)
 {
@@ -101,20 +111,27 @@ static void test_balance_heavy(void **state)
 
 static void test_balance_unfair(void **state)
 {
-	static const struct { struct two c; const char *word; } rows[] = {
-		{ { 10000, 10000, 5000, 5500, 8 * MIB, 32 * MIB, 0, 2 }, "pass" },
-		{ { 10000, 10000, 0, 5000, 8 * MIB, 32 * MIB, 0, 2 }, "pass" },  /* exactly twice */
-		{ { 10000, 10000, 0, 5100, 8 * MIB, 32 * MIB, 0, 2 }, "fail" },
-		{ { 10000, 10000, 0, 10000, 8 * MIB, 32 * MIB, 0, 2 }, "fail" }, /* one was passed over */
-		{ { 10000, 10000, 8100, 10000, 8 * MIB, 32 * MIB, 0, 2 }, NULL }, /* too little to tell */
-		{ { 10000, 5000, 0, 5000, 8 * MIB, 32 * MIB, 0, 2 }, NULL },      /* not equal */
+	static const struct { const char *plan; struct two c; const char *word; } rows[] = {
+		{ plan_together, { 10000, 10000, 5000, 5500, 8 * MIB, 32 * MIB, 0, 2 }, "pass" },
+		{ plan_together, { 10000, 10000, 0, 5000, 8 * MIB, 32 * MIB, 0, 2 }, "pass" },  /* exactly twice */
+		{ plan_together, { 10000, 10000, 0, 5100, 8 * MIB, 32 * MIB, 0, 2 }, "fail" },
+		{ plan_together, { 10000, 10000, 0, 10000, 8 * MIB, 32 * MIB, 0, 2 }, "fail" }, /* one was passed over */
+		{ plan_together, { 10000, 10000, 8100, 10000, 8 * MIB, 32 * MIB, 0, 2 }, NULL }, /* too little to tell */
+		{ plan_together, { 10000, 5000, 0, 5000, 8 * MIB, 32 * MIB, 0, 2 }, NULL },      /* not equal */
+		/* of two cgroups: whose turn it was when pages ran out loses, unless all is asked for */
+		{ plan_pool, { 10000, 10000, 0, 10000, 8 * MIB, 32 * MIB, 0, 2 }, NULL },
+		{ plan_pool, { 10000, 10000, 0, 10000, 256 * MIB, 32 * MIB, 0, 1 }, "fail" },
+		/* pages: eight turns each */
+		{ plan_pages, { 128, 128, 60, 128, 1 * MIB, 32 * MIB, 0, 15 }, NULL },
+		{ plan_pages, { 128, 128, 60, 128, 1 * MIB, 32 * MIB, 0, 16 }, "fail" },
+		{ plan_pages, { 128, 128, 60, 80, 1 * MIB, 32 * MIB, 0, 16 }, "pass" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct synth s;
 
-		two_run(&s, &rows[i].c);
+		two_in(&s, rows[i].plan, &rows[i].c);
 		if (rows[i].word)
 			EXPECT(&s, "unfair", rows[i].word);
 		else
