@@ -50,6 +50,25 @@ bool wring_oom_on_slow_disk(struct wring_view *v, const struct wring_oom_kill *k
 	return false;
 }
 
+/* A group may have several loads, one after the other: only that which ran was killed. */
+static bool was_running(struct wring_view *v, const struct wring_load *l, int64_t t_ns)
+{
+	const struct wring_events *e = wring_view_events(v);
+	bool runs = false;
+
+	for (size_t i = 0; i < e->n; i++) {
+		const struct wring_event *x = &e->rows[i];
+
+		if (strcmp(x->kind, "load") || strcmp(x->subject, l->name))
+			continue;
+		if (!strncmp(x->text, "start", 5) && x->t_ns <= t_ns + WRING_LOG_AHEAD_NS)
+			runs = true;
+		else if (!strncmp(x->text, "exit", 4) && x->t_ns < t_ns - WRING_LOG_AHEAD_NS)
+			runs = false;
+	}
+	return runs;
+}
+
 /* The same work, on a disk in memory, and killed at the same limit. */
 static bool has_killed_twin(struct wring_view *v, const struct wring_oom_kill *kills, size_t n, const struct wring_oom_kill *k,
 			    const struct wring_load *l)
@@ -60,7 +79,8 @@ static bool has_killed_twin(struct wring_view *v, const struct wring_oom_kill *k
 		if (strcmp(t->workload, l->workload) || medium_of(v, t) <= 0)
 			continue;
 		for (size_t j = 0; j < n; j++)
-			if (kills[j].limit == k->limit && kills[j].subject[0] && wring_load_within(v, t, kills[j].subject))
+			if (kills[j].limit == k->limit && kills[j].subject[0] && wring_load_within(v, t, kills[j].subject) &&
+			    was_running(v, t, kills[j].o->t_ns))
 				return true;
 	}
 	return false;
@@ -71,7 +91,7 @@ bool wring_oom_dirty_counts(struct wring_view *v, const struct wring_oom_kill *k
 	if (!v->scenario || !k->subject[0] || !has_written(v, k->o->t_ns))
 		return false;
 	for (size_t i = 0; i < v->scenario->n_loads; i++)
-		if (wring_load_within(v, &v->scenario->loads[i], k->subject) &&
+		if (wring_load_within(v, &v->scenario->loads[i], k->subject) && was_running(v, &v->scenario->loads[i], k->o->t_ns) &&
 		    has_killed_twin(v, kills, n, k, &v->scenario->loads[i]))
 			return true;
 	return false;

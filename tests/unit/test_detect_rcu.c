@@ -553,10 +553,12 @@ static void test_refilled(void **state)
 static const char plan_disks[] =
 	"[scenario]\nneeds = memcg scratch vm\n[mount slow]\ntype = ext4\nsize = 64M\nbps = 1M\n[mount fast]\ntype = ext4\nsize = 64M\n"
 	"[group slow]\nmemory.max = 16M\n[group fast]\nmemory.max = 16M\n[load s]\nworkload = file\non = slow\ngroup = slow\n"
-	"[load f]\nworkload = file\non = fast\ngroup = fast\n" PHASE;
+	"[load f]\nworkload = file\non = fast\ngroup = fast\n[load i]\nworkload = inode\non = fast\ngroup = fast\n" PHASE;
+
+enum twin { TWIN_NONE, TWIN_KILLED, TWIN_ENDED /* it is another load of its group that was killed */ };
 
 /* A kill with 15M of dirty pages on the slow disk, and perhaps one on the fast disk; the disk wrote or did not. */
-static void disks(struct synth *s, bool twin, bool wrote, int64_t slab)
+static void disks(struct synth *s, enum twin twin, bool wrote, int64_t slab)
 {
 	const int64_t none[4] = { slab, slab, 0, 0 };
 	struct group slow, fast;
@@ -568,6 +570,12 @@ static void disks(struct synth *s, bool twin, bool wrote, int64_t slab)
 	slow = put_group(s, "slow");
 	fast = put_group(s, "fast");
 	vm = synth_source(s, "vmstat", "", "/proc/vmstat", "+nr_written");
+	synth_event(s, 600, "load", "s", "start procs=1");
+	synth_event(s, 600, "load", "f", "start procs=1");
+	if (twin == TWIN_ENDED) {
+		synth_event(s, 1000, "load", "f", "exit pid=7 code=0");
+		synth_event(s, 1100, "load", "i", "start procs=1");
+	}
 	synth_sample(s, vm, 500, I(1000));
 	put_kill(s, 2000, "slow", 16 * MIB, slab, dirty, dirty);
 	synth_sample(s, vm, 2001, wrote ? I(1200) : I(1000));
@@ -584,24 +592,27 @@ static void test_dirty(void **state)
 	struct synth s;
 
 	(void)state;
-	disks(&s, false, true, 0);
+	disks(&s, TWIN_NONE, true, 0);
 	EXPECT(&s, "io", "suspect");
 	EXPECT_NONE(&s, "fail");
 	synth_done(&s);
-	disks(&s, true, true, 0);
+	disks(&s, TWIN_KILLED, true, 0);
 	EXPECT(&s, "late", "fail");
 	synth_done(&s);
+	disks(&s, TWIN_ENDED, true, 0);
+	EXPECT(&s, "io", "suspect");
+	synth_done(&s);
 	/* the disk stood still */
-	disks(&s, true, false, 0);
+	disks(&s, TWIN_KILLED, false, 0);
 	EXPECT(&s, "io", "suspect");
 	EXPECT_NONE(&s, "fail");
 	synth_done(&s);
 	/* dirty inodes: slab that only a sync frees */
-	disks(&s, false, true, 15 * MIB);
+	disks(&s, TWIN_NONE, true, 15 * MIB);
 	EXPECT(&s, "io", "suspect");
 	EXPECT_NONE(&s, "fail");
 	synth_done(&s);
-	disks(&s, true, true, 15 * MIB);
+	disks(&s, TWIN_KILLED, true, 15 * MIB);
 	EXPECT(&s, "late", "fail");
 	synth_done(&s);
 }
