@@ -393,8 +393,7 @@ static bool grown(struct wring_view *v, const char *key, int64_t from, int64_t t
 {
 	int64_t a, b;
 
-	if (wring_view_at_mark(v, "memory.stat", ".", key, from, &a) ||
-	    wring_view_at_mark(v, "memory.stat", ".", key, to, &b))
+	if (wring_view_at_mark(v, "memory.stat", ".", key, from, &a) || wring_view_at_mark(v, "memory.stat", ".", key, to, &b))
 		return false;
 	*ret = b - a;
 	return true;
@@ -425,8 +424,7 @@ static void judge_leftover(struct wring_view *v, struct judged *j)
 	int64_t tolerance = 2 * wring_view_tolerance(v);
 	struct parts before, after;
 
-	if (wring_view_event_time(v, "mark", "start", 0, &from) ||
-	    wring_view_last_mark(v, "removed", &to) ||
+	if (wring_view_event_time(v, "mark", "start", 0, &from) || wring_view_last_mark(v, "removed", &to) ||
 	    wring_view_at_mark(v, "memory", ".", "current", from, &a) ||
 	    wring_view_at_mark(v, "memory", ".", "current", to, &b) ||
 	    !grown(v, "anon", from, to, &anon) || !grown(v, "file", from, to, &file) ||
@@ -463,8 +461,7 @@ static int judge(struct wring_view *v, struct wring_err *err)
 		/* a scenario that is not about kernel memory is not left open by this alone */
 		wring_finding(v, NAME, "escape",
 			      j.parts || j.kinds || j.hierarchy || j.monotonic || j.leftover ? WRING_V_SKIP : WRING_INCONCLUSIVE,
-			      0, 0, "bytes",
-			      "whether kernel memory is charged cannot be judged: %s", why);
+			      0, 0, "bytes", "whether kernel memory is charged cannot be judged: %s", why);
 	return 0;
 }
 
