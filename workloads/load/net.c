@@ -19,13 +19,15 @@
 int wring_loopback_up(struct wring_err *err)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const struct sockaddr_in home = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct ifreq ifr = { .ifr_name = "lo" };
 
 	if (fd < 0)
 		return wring_err_set(err, -errno, "a socket: %s", strerror(errno));
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
 		return wring_err_set(err, -errno, "the loopback interface: %s", strerror(errno));
-	if (ifr.ifr_flags & IFF_UP)
+	/* It is up before it has its address; who sets it up, too, waits for that in the kernel (rtnl_lock()). */
+	if ((ifr.ifr_flags & IFF_UP) && !bind(fd, (const struct sockaddr *)&home, sizeof(home)))
 		return 0;
 	ifr.ifr_flags |= IFF_UP;
 	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
