@@ -45,6 +45,18 @@ slots() { size -A "$WRING_BUILD/$1" | awk -v s="wring_$2" '$1 == s { print $2 / 
 	diff <(basename -s .ini workloads/scenarios/*.ini | sort) <(listed scenarios)
 }
 
+# The suite @nightly is all scenarios in their long form: more of what they do, and not only more time for it.
+@test "scenarios: each has a long form, or says why not: # no long form: ..." {
+	for f in workloads/scenarios/*.ini; do
+		if sed -n 's/^\([A-Za-z0-9_-]*\)\.long *=.*/\1/p' "$f" | grep -qvxE 'timeout|wait'; then
+			grep -qE '^timeout(\.long)? = [0-9.]+(h|m)$' "$f" || { echo "$f: a long form and no timeout in minutes"; return 1; }
+			! grep -q '^# no long form:' "$f" || { echo "$f: a long form, and a comment that there is none"; return 1; }
+		else
+			grep -qE '^# no long form: .' "$f" || { echo "$f: no long form (docs/scenario-format.md)"; return 1; }
+		fi
+	done
+}
+
 @test "names are told once each, and are what the command line can take" {
 	for what in workloads samplers detectors scenarios; do
 		[ -z "$(listed $what | uniq -d)" ]
