@@ -241,7 +241,8 @@ static void judge_lag(struct wring_view *v, const struct acts *acts, const char 
 		      "%s: what was freed late needed %.3g ms longer to come back than it took to reclaim it (upper quartile of %zu)", subject, drain, n);
 }
 
-/* One act of a cgroup may be chance; two in a run are not, whosever they are. */
+/* One act in so many may be chance, and one in a run; more are not, whosever they are. */
+#define CHANCE 16
 static void judge_together(struct wring_view *v, const struct acts *acts)
 {
 	int64_t limit = wring_view_limit(v, NAME ".lag-ms", LAG_MS);
@@ -258,7 +259,7 @@ static void judge_together(struct wring_view *v, const struct acts *acts)
 		if (!worst || a->wait_ms > worst->wait_ms)
 			worst = a;
 	}
-	if (limit && late >= 2)
+	if (limit && late > (n > CHANCE ? n / CHANCE : 1))
 		wring_finding(v, NAME, "lag", WRING_V_FAIL, worst->wait_ms, (double)limit, "ms",
 			      "of %zu of %zu acts in all cgroups nothing came back for more than %lld ms, at most for %.3g ms (%s)", late, n,
 			      (long long)limit, worst->wait_ms, worst->subject);
@@ -358,8 +359,8 @@ static const struct wring_detector free_lag = {
 	"90 % of what came later than that had left memory.current (nr_slab_reclaimable of the whole\n"
 	"machine), which ends at the next mark, behind an RCU barrier. Class lag: the longest time of it\n"
 	"in which nothing came back, against lag-ms (500; 0: a metric alone), the upper quartile over the\n"
-	"acts in a cgroup, and the second longest of all acts; of what a load released (its ledger) and that\n"
-	"did not come at all, until that mark: a grace period is tens of milliseconds,\n"
+	"acts in a cgroup, and of all acts of a run more than one in 16, and than one; of what a load released\n"
+	"(its ledger) and that did not come at all, until that mark: a grace period is tens of milliseconds,\n"
 	"whatever the emulation. Then callbacks free object by object, which is work, slow where the\n"
 	"machine is slow or busy. Class drain: all of it, less what the act itself took, which is work on\n"
 	"the same objects just before, against the same limit, the upper quartile.\n"
