@@ -14,6 +14,7 @@
 enum { BATCH_PAGES = 128 }; /* two charge batches of 64 pages before a task looks at high */
 #define SLACK 0.0125                 /* of high */
 #define THROTTLE 12288.0             /* bytes/s a task at high: the slope of the penalty curve */
+#define MAX_SLEEP_S 2.0              /* MEMCG_MAX_HIGH_DELAY_JIFFIES */
 #define RATE_WINDOW_NS (100 * WRING_NSEC_PER_MSEC)
 #define LAG_WINDOW_NS (2 * WRING_NSEC_PER_SEC)
 
@@ -60,14 +61,12 @@ static int64_t largest_folio(struct wring_view *v, const char *subject)
 	int64_t n;
 
 	for (size_t i = 0; i < WRING_ARRAY_SIZE(huge); i++)
-		if (!wring_view_max(v, "memory.stat", subject, huge[i], INT64_MIN, INT64_MAX, &n) &&
-		    n > 0)
+		if (!wring_view_max(v, "memory.stat", subject, huge[i], INT64_MIN, INT64_MAX, &n) && n > 0)
 			return HUGE_FOLIO;
 	if (thp && (strstr(thp, "[never]") || !strcmp(thp, "never")))
 		return v->page_size;
 	/* an unknown setting counts as on */
-	if (!wring_view_max(v, "memory.stat", subject, "anon", INT64_MIN, INT64_MAX, &n) &&
-	    n < HUGE_FOLIO)
+	if (!wring_view_max(v, "memory.stat", subject, "anon", INT64_MIN, INT64_MAX, &n) && n < HUGE_FOLIO)
 		return v->page_size;
 	return HUGE_FOLIO;
 }
@@ -135,8 +134,7 @@ static double lag_of_reclaims(struct wring_view *v, const char *subject)
 	for (size_t i = 0; s && lags && i < e->n; i++) {
 		double lag;
 
-		if (strcmp(e->rows[i].kind, "reclaim") ||
-		    !wring_group_within(e->rows[i].subject, subject))
+		if (strcmp(e->rows[i].kind, "reclaim") || !wring_group_within(e->rows[i].subject, subject))
 			continue;
 		lag = settle_s(v, s, e->rows[i].t_ns);
 		if (lag >= 0)
@@ -154,8 +152,7 @@ static double lag_of_barriers(struct wring_view *v)
 	for (size_t i = 0; i < e->n; i++) {
 		const struct wring_event *x = &e->rows[i];
 
-		if (!strcmp(x->kind, "step") && !strcmp(x->subject, "rcu-barrier") &&
-		    wring_text_i64(x->text, "ns", &n))
+		if (!strcmp(x->kind, "step") && !strcmp(x->subject, "rcu-barrier") && wring_text_i64(x->text, "ns", &n))
 			max = n > max ? n : max;
 		if (strcmp(x->kind, "mark"))
 			continue;
@@ -183,8 +180,7 @@ static bool can_swap(struct wring_view *v, const char *subject)
 	int64_t total;
 
 	for (size_t i = 0; i < e->n; i++)
-		if (!strcmp(e->rows[i].kind, "limit") &&
-		    wring_group_within(subject, e->rows[i].subject) &&
+		if (!strcmp(e->rows[i].kind, "limit") && wring_group_within(subject, e->rows[i].subject) &&
 		    !strcmp(e->rows[i].text, "memory.swap.max=0"))
 			return false;
 	if (!wring_view_max(v, "meminfo", "", "SwapTotal", INT64_MIN, INT64_MAX, &total))
@@ -258,21 +254,30 @@ static double lagging(const struct high *h)
 	return bytes < (double)h->kernel ? bytes : (double)h->kernel;
 }
 
+/* What the throttling curve lets through while above high. No sleep is longer than MAX_SLEEP_S: where the curve asks for more, two
+ * batches get through in each, and the overrun grows in a straight line. */
+static double curve(const struct high *h, double batch)
+{
+	double high = (double)h->high, tasks = (double)h->tasks, line = tasks * batch / MAX_SLEEP_S;
+	double knee = high * sqrt(THROTTLE / 3 * tasks / line), knee_s = knee * knee * knee / (THROTTLE * tasks * high * high);
+
+	return h->above_s > knee_s ? knee + (h->above_s - knee_s) * line : cbrt(THROTTLE * tasks * h->above_s * high * high);
+}
+
 static void find_allowed(struct wring_view *v, struct high *h)
 {
 	int64_t batch = BATCH_PAGES * v->page_size;
-	double high = (double)h->high;
 
 	h->tasks = count_tasks(v, h->subject);
 	h->folio = largest_folio(v, h->subject);
 	h->has_rate = alloc_rate(v, h->subject, &h->rate);
 	find_lag(v, h);
 	h->is_unreclaimable = is_unreclaimable(v, h);
-	h->strict = SLACK * high + (double)h->tasks * (double)(h->folio > batch ? h->folio : batch);
+	h->strict = SLACK * (double)h->high + (double)h->tasks * (double)(h->folio > batch ? h->folio : batch);
 	h->lagging = lagging(h);
 	h->allowed = h->strict + h->lagging;
 	if (h->is_unreclaimable)
-		h->allowed += cbrt(THROTTLE * (double)h->tasks * h->above_s * high * high);
+		h->allowed += h->tasks ? curve(h, (double)batch) : 0;
 }
 
 static void find_kernel(struct wring_view *v, struct high *h)
@@ -329,8 +334,7 @@ static void judge_high(struct wring_view *v, struct high *h)
 		return;
 	}
 	time_above(v, h);
-	h->has_events = !wring_view_max(v, "memory.events", h->subject, "high", INT64_MIN,
-					INT64_MAX, &h->events);
+	h->has_events = !wring_view_max(v, "memory.events", h->subject, "high", INT64_MIN, INT64_MAX, &h->events);
 	if (wring_view_max(v, "memory.stat", h->subject, "sock", h->t_set, h->t_end, &h->sock))
 		h->sock = 0;
 	find_kernel(v, h);
@@ -338,18 +342,13 @@ static void judge_high(struct wring_view *v, struct high *h)
 	overrun = h->value > h->high ? (double)(h->value - h->high) : 0;
 	verdict = verdict_of(h, overrun, &cls);
 	wring_finding(v, NAME, cls, verdict, overrun, h->allowed, "bytes",
-		      "%s of %s reached %lld with memory.high %lld; allowed above it: 1.25 %% of "
-		      "high, %lld task(s) of %lld bytes, allocation at %.3g bytes/s for %.3g s "
-		      "(%s)%s; %lld high events%s, above high for %.3g s",
+		      "%s of %s reached %lld with memory.high %lld; allowed above it: 1.25 %% of high, %lld task(s) of %lld bytes, "
+		      "allocation at %.3g bytes/s for %.3g s (%s)%s; %lld high events%s, above high for %.3g s",
 		      h->has_peak ? "memory.peak" : "sampled memory.current", h->subject,
 		      (long long)h->value, (long long)h->high, (long long)h->tasks,
-		      (long long)(h->folio > BATCH_PAGES * v->page_size
-					  ? h->folio
-					  : BATCH_PAGES * v->page_size),
+		      (long long)(h->folio > BATCH_PAGES * v->page_size ? h->folio : BATCH_PAGES * v->page_size),
 		      h->rate, h->lag_s, h->has_lag ? h->lag_from : "no lag was measured",
-		      h->is_unreclaimable ? ", and the throttling curve (next to nothing was "
-					    "reclaimable)"
-					  : "",
+		      h->is_unreclaimable ? ", and the throttling curve (next to nothing was reclaimable)" : "",
 		      (long long)h->events, h->has_events ? "" : " (not sampled)", h->above_s);
 }
 
@@ -478,8 +477,9 @@ static const struct wring_detector high_overrun = {
 	"group had huge pages, or anonymous memory and THP is not off), the fastest allocation\n"
 	"rate (load.made_bytes over 100 ms) times the lag with which reclaimed pages come back:\n"
 	"p99 over the run's reclaims or the longest RCU barrier of the run, whichever is\n"
-	"longer, and never more than the group's kernel memory, which alone comes late. Where next to nothing was reclaimable at the top, also (12288 x tasks x t x\n"
-	"high^2)^(1/3) bytes, what the throttling curve lets through in the time t above high.\n"
+	"longer, and never more than the group's kernel memory, which alone comes late. Where next to nothing was reclaimable at the top,\n"
+	"also what the throttling curve lets through in the time t above high: (12288 x tasks x t x high^2)^(1/3) bytes, and, as\n"
+	"the kernel lets nobody sleep for more than 2 s, 128 pages a task in 2 s from where the curve is flatter than that.\n"
 	"Class ignored: the overrun is too large and the kernel counted no high event at all;\n"
 	"overrun-pages: most of it is kernel pages outside of slab. Class asleep: between the marks\n"
 	"asleep and awake, while all tasks sleep, the smallest usage is above high by more than\n"

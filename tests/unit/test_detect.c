@@ -774,6 +774,13 @@ static void test_high(void **state)
 	static const struct high_case curve = {
 		.peak_over = 5 * MIB, .events = 7, .made = 10 * MIB, .anon = 50 * MIB, .above_s = 1
 	};
+	/* a minute: an eighth of the limit, 4M, in 5.3 s, as far as sleeps get longer, then 512K in 2 s make 17.7M */
+	static const struct high_case line = {
+		.peak_over = 20 * MIB, .events = 7, .made = 10 * MIB, .anon = 50 * MIB, .above_s = 60
+	};
+	static const struct high_case over_line = {
+		.peak_over = 24 * MIB, .events = 7, .made = 10 * MIB, .anon = 50 * MIB, .above_s = 60
+	};
 	static const struct high_case no_curve = {
 		.peak_over = 5 * MIB, .events = 7, .made = 10 * MIB, .slab = 50 * MIB, .above_s = 1
 	};
@@ -805,7 +812,8 @@ static void test_high(void **state)
 		{ &rate, "rate", "inconclusive" },    { &sock, "sock", "skip" },
 		{ &curve, "overrun", "pass" },	      { &no_curve, "overrun", "fail" },
 		{ &huge, "overrun", "pass" },	      { &no_huge, "overrun", "fail" },
-		{ &late, "sampled", "inconclusive" },
+		{ &late, "sampled", "inconclusive" }, { &line, "overrun", "pass" },
+		{ &over_line, "overrun", "fail" },
 	};
 
 	(void)state;
@@ -817,7 +825,7 @@ static void test_high(void **state)
 		assert_int_equal(s.v.results->n_findings, 1);
 		assert_true(synth_metric(&s, "peak_over_high_bytes") ==
 			    (double)rows[i].c->peak_over);
-		assert_true(synth_metric(&s, "time_above_high_s") == 1);
+		assert_true(synth_metric(&s, "time_above_high_s") == rows[i].c->above_s);
 		synth_done(&s);
 	}
 }
