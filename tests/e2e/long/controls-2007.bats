@@ -59,7 +59,9 @@ faulty() {
 }
 
 @test "sockets of one group that take all there is (tcp_mem): net-starvation, sibling" {
-	run wring_run net-goodput --sysctl="net.ipv4.tcp_mem=1000 1400 1600"
+	# what the group gets hold of is now and then just less than there is: then it is more
+	sed 's/^  mark beside$/  sysctl net.ipv4.tcp_mem 800 1000 1000\n&/' "$top/workloads/scenarios/net-goodput.ini" >"$T/net-goodput.ini"
+	run wring_run "$T/net-goodput.ini" --sysctl="net.ipv4.tcp_mem=1000 1400 1600"
 	faulty net-goodput net-starvation sibling
 }
 
