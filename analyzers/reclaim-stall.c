@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reclaim takes time from those it works for; it must not take it by the second, nor stop while there is something to take. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "analyzers/load-metrics.h"
 #include "analyzers/twin.h"
@@ -12,12 +14,58 @@
 #define BLOCKED_MS 1000
 #define WORK_PCT 500
 #define ENOUGH_CLEAN (64LL << 20)
+enum { MAX_SHRINKERS = 64 };
 #define GAP_NS (200 * 1000000LL)
+
+/* ---- shrinkers ---- */
+
+struct scans {
+	struct { char name[40]; double ms; } each[MAX_SHRINKERS];
+	size_t n, slowest;
+};
+
+/* key: "super_cache_scan.us_le.4096", and how many scans took no longer and more than half of it */
+static void add_scans(struct wring_view *v, void *arg, const char *load, const char *key, int64_t n)
+{
+	const char *dot = strstr(key, ".us_le.");
+	struct scans *x = arg;
+	double ms = dot ? strtod(dot + strlen(".us_le."), NULL) / 1e3 : 0;
+	size_t i = 0;
+
+	(void)v;
+	(void)load;
+	if (!dot || n <= 0 || (size_t)(dot - key) >= sizeof(x->each[0].name))
+		return;
+	while (i < x->n && (strncmp(x->each[i].name, key, (size_t)(dot - key)) || x->each[i].name[dot - key]))
+		i++;
+	if (i == MAX_SHRINKERS)
+		return;
+	if (i == x->n)
+		snprintf(x->each[x->n++].name, sizeof(x->each[0].name), "%.*s", (int)(dot - key), key);
+	x->each[i].ms = ms > x->each[i].ms ? ms : x->each[i].ms;
+	if (x->each[i].ms > x->each[x->slowest].ms)
+		x->slowest = i;
+}
+
+/* Whose scans, and for how long at the most: figures, and who is to be looked at where something fails. A scan is also as slow as the
+ * machine, so that it is not judged. */
+static void tell_scans(struct wring_view *v, struct scans *x)
+{
+	*x = (struct scans){ .n = 0 };
+	wring_load_each(v, "shrinkers", "", add_scans, x);
+	for (size_t i = 0; i < x->n; i++) {
+		_cleanup_free_ char *name = wring_strf("scan_max_ms.%s", x->each[i].name);
+
+		if (name)
+			wring_metric(v, name, "ms", x->each[i].ms, "lower", "info");
+	}
+}
 
 /* ---- a probe and its twin ---- */
 
 /* What the twin waits is noise of the machine, and as much again may come on top of it. */
-static void judge_quantile(struct wring_view *v, const char *cls, const char *load, const char *twin, double q, int64_t base)
+static void judge_quantile(struct wring_view *v, const char *cls, const char *load, const char *twin, double q, int64_t base,
+			   const struct scans *scans)
 {
 	_cleanup_free_ char *name = wring_strf("stall_%s_ms.%s", q < 1 ? "p99" : "max", load);
 	double ns, beside, ms, limit = (double)base;
@@ -32,8 +80,8 @@ static void judge_quantile(struct wring_view *v, const char *cls, const char *lo
 	if (name)
 		wring_metric(v, name, "ms", ms, "lower", q < 1 ? "primary" : "secondary");
 	wring_finding(v, NAME, cls, ms > limit ? WRING_V_FAIL : WRING_PASS, ms, limit, "ms",
-		      "%s slept for %.4g ms (%s), %.4g ms more than %s, the same probe outside the cgroup", load, ns / 1e6,
-		      q < 1 ? "99th percentile" : "longest", ms, twin);
+		      "%s slept for %.4g ms (%s), %.4g ms more than %s, the same probe outside the cgroup%s%s", load, ns / 1e6,
+		      q < 1 ? "99th percentile" : "longest", ms, twin, scans->n ? "; the longest scan was one of " : "", scans->each[scans->slowest].name);
 }
 
 /* ---- the work ---- */
@@ -88,7 +136,7 @@ static void judge_work(struct wring_view *v, const struct wring_load *probe, con
 	}
 }
 
-static size_t judge_probes(struct wring_view *v)
+static size_t judge_probes(struct wring_view *v, const struct scans *scans)
 {
 	size_t n = 0;
 
@@ -104,8 +152,8 @@ static size_t judge_probes(struct wring_view *v)
 			wring_finding(v, NAME, "latency", WRING_INCONCLUSIVE, 0, 0, "ms", "no twin of %s outside the cgroup", l->name);
 			continue;
 		}
-		judge_quantile(v, "latency", l->name, twin->name, 0.99, wring_view_limit(v, NAME ".p99-ms", P99_MS));
-		judge_quantile(v, "latency-max", l->name, twin->name, 1, wring_view_limit(v, NAME ".max-ms", MAX_MS));
+		judge_quantile(v, "latency", l->name, twin->name, 0.99, wring_view_limit(v, NAME ".p99-ms", P99_MS), scans);
+		judge_quantile(v, "latency-max", l->name, twin->name, 1, wring_view_limit(v, NAME ".max-ms", MAX_MS), scans);
 		judge_work(v, l, twin);
 	}
 	return n;
@@ -257,9 +305,12 @@ static size_t judge_kswapd(struct wring_view *v)
 
 static int judge(struct wring_view *v, struct wring_err *err)
 {
-	size_t n = judge_probes(v) + judge_kswapd(v);
+	struct scans scans;
+	size_t n;
 
 	(void)err;
+	tell_scans(v, &scans);
+	n = judge_probes(v, &scans) + judge_kswapd(v);
 	if (!n)
 		wring_finding(v, NAME, "latency", WRING_INCONCLUSIVE, 0, 0, "ms",
 			      "neither a latency-probe in a limited group nor a sample of kswapd");
@@ -270,6 +321,7 @@ static const struct wring_metric_info metric_infos[] = {
 	{ "stall_p99_ms", "ms", "lower", "99 % of the probe's operations slept at most this much longer than its twin's outside the group" },
 	{ "stall_max_ms", "ms", "lower", "the same of the longest" },
 	{ "reclaim_work_pct", "%", "lower", "CPU time an object costs in the limited group, of what it costs beside it" },
+	{ "scan_max_ms", "ms", "lower", "longest scan of a shrinker, at the most (the next power of two, in us), where the kernel traces events" },
 	{ "kswapd_blocked_pct", "%", "lower", "share of the time that kswapd was blocked" },
 	{ "kswapd_blocked_max_ms", "ms", "lower", "longest time that it was blocked" },
 	{ "kswapd_steal_bytes", "bytes", "", "what kswapd freed meanwhile" },

@@ -149,6 +149,9 @@ int wring_guest_setup(int *ret_record_fd, struct wring_err *err)
 		return r;
 	/* A bonus where the kernel has it. */
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	/* Where the sampler shrinkers looks: nowhere on a host. */
+	mkdir("/tracing", 0755);
+	mount("tracefs", "/tracing", "tracefs", 0, NULL);
 	/* A task stuck in the kernel is what we look for: hear of it soon. */
 	wring_write_file(AT_FDCWD, "/proc/sys/kernel/hung_task_timeout_secs", "20");
 	r = load_modules(err);

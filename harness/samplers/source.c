@@ -15,7 +15,7 @@
 
 #define VERIFY_EVERY 64
 #define MAX_LOAD_KEYS 16384 /* what a frame can hold, and a recorder takes */
-#define MAX_TOLD_KEYS 16
+#define MAX_TOLD_KEYS 256
 #define LOAD_KEY 40 /* "CALL.ERRNO" at most; keys of loads have a place of that size each */
 
 struct wring_layout {

@@ -113,6 +113,28 @@ static void test_probe(void **state)
 	run_probe(2300, 2300, "pass", "pass"); /* the whole machine was slow */
 }
 
+/* Whose scan was the longest is in the evidence, and the longest of each a figure. */
+static void test_scans(void **state)
+{
+	struct synth s;
+	size_t probe, twin, scans;
+
+	(void)state;
+	start(&s, "shrinker-latency", plan_probe);
+	probe = synth_source(&s, "load-latency", "probe", "", "+slept.ge.2147483648 slept.max_ns");
+	twin = synth_source(&s, "load-latency", "twin", "", "+slept.ge.1048576 slept.max_ns");
+	scans = synth_source(&s, "shrinkers", "", "", "+a_scan.us_le.4 +super_cache_scan.us_le.64 +super_cache_scan.us_le.4194304 +b_scan.us_le.512");
+	synth_sample(&s, probe, 1000, I(100), 2300 * MS);
+	synth_sample(&s, twin, 1000, I(100), MS);
+	synth_sample(&s, scans, 1000, I(9), I(8), I(1), I(2));
+	synth_judge(&s, "reclaim-stall");
+	EXPECT(&s, "latency", "fail");
+	assert_non_null(strstr(synth_find(&s, "latency")->evidence, "the longest scan was one of super_cache_scan"));
+	assert_true(synth_metric(&s, "scan_max_ms.super_cache_scan") == 4194.304);
+	assert_true(synth_metric(&s, "scan_max_ms.b_scan") == 0.512);
+	synth_done(&s);
+}
+
 /* How long operations take is not judged: they may have worked, or waited for a CPU. */
 static void test_probe_that_does_not_tell(void **state)
 {
@@ -544,7 +566,7 @@ int main(void)
 		cmocka_unit_test(test_numa),	   cmocka_unit_test(test_thp),		   cmocka_unit_test(test_errno),
 		cmocka_unit_test(test_above_max),  cmocka_unit_test(test_asleep),	   cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_standstill),
-		cmocka_unit_test(test_lag_is_kernel_memory), cmocka_unit_test(test_probe_that_does_not_tell), cmocka_unit_test(test_work),
+		cmocka_unit_test(test_lag_is_kernel_memory), cmocka_unit_test(test_scans), cmocka_unit_test(test_probe_that_does_not_tell), cmocka_unit_test(test_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

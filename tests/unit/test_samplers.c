@@ -600,6 +600,26 @@ static void test_kinds(void **state)
 			fail_msg("%s %s", rows[i].sampler, rows[i].key);
 }
 
+/* Lines as in Documentation/trace/histogram.rst (keys=call_site.sym, and .log2). */
+static void test_shrinkers(void **state)
+{
+	struct scratch *t = *state;
+	struct wring_source s;
+
+	put(t, "tracing/events/synthetic/wring_shrink/hist",
+	    "# event histogram\n#\n# trigger info: hist:keys=fn.sym,us.log2:vals=hitcount:sort=hitcount:size=2048 [active]\n#\n\n"
+	    "{ fn: [ffffffffa046d8f2] super_cache_scan                             , us: ~ 2^4                  } hitcount:          2\n"
+	    "{ fn: [ffffffffa0489a66] a_function_with_a_name_that_is_long [drm_kms], us: ~ 2^0                 } hitcount:      65109\n"
+	    "{ fn: [ffffffffa046d8f2] super_cache_scan\n"
+	    "\nTotals:\n    Hits: 65111\n    Entries: 2\n    Dropped: 0\n");
+	open_source(&s, "shrinkers", "", t->fd);
+	assert_int_equal(wring_source_read(&s), 0);
+	EXPECT(&s, "super_cache_scan.us_le.16", 2);
+	EXPECT(&s, "a_function_with_a_name_t.us_le.1", 65109);
+	assert_int_equal(s.n, 2);
+	wring_source_close(&s);
+}
+
 /* The right thread by its name; a state is a letter, and a stack is told once a sleep, in the second sample of it. */
 static void test_kswapd(void **state)
 {
@@ -641,7 +661,7 @@ int main(void)
 		cmocka_unit_test(test_missing_files), cmocka_unit_test(test_kinds),
 		TEST(test_rows_come_and_go), TEST(test_widths), TEST(test_padding), TEST(test_psi_moves),
 		TEST(test_nodes_behind_a_single), TEST(test_truncated), TEST(test_empty_at_first), TEST(test_too_large),
-		TEST(test_many_nodes), TEST(test_not_numbers), TEST(test_netstat_grows), TEST(test_kswapd),
+		TEST(test_many_nodes), TEST(test_not_numbers), TEST(test_netstat_grows), TEST(test_kswapd), TEST(test_shrinkers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
