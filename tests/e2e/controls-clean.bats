@@ -30,6 +30,7 @@ passes() { finding "$1" "$2" "$3" pass && no_failure "$1"; }
 	passes shrinker-fairness slab-balance left
 	passes shrinker-latency reclaim-stall latency
 	finding oom-in-time late-oom late pass
+	finding oom-in-time standstill '*' pass
 	passes net-goodput net-starvation '*'
 	passes protection protection min
 	passes protection protection low
